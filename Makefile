@@ -1,0 +1,27 @@
+# ml_score: a PostgreSQL extension, built with PGXS.
+#
+#   make && make install          needs pg_config on PATH (or PG_CONFIG=...), libcurl, cJSON, zlib
+#   make test / demo / bench      everything else: installs what it needs, see README.md
+#   make lint                     -Werror on gcc and clang, clang-format, cppcheck
+
+MODULE_big = ml_score
+EXTENSION = ml_score
+DATA = $(wildcard $(srcdir)/extension/ml_score--*.sql)
+PGFILEDESC = "ml_score - score rows with machine-learning models"
+
+SRCDIRS = src src/auth src/catalog src/codec src/monitor src/scoring src/transport
+srcdir ?= .
+SOURCES = $(sort $(foreach d,$(SRCDIRS),$(wildcard $(srcdir)/$(d)/*.c)))
+OBJS = $(patsubst $(srcdir)/%.c,%.o,$(SOURCES))
+
+PG_CONFIG ?= pg_config
+PG_INCLUDES := $(shell $(PG_CONFIG) --includedir-server)
+
+# PostgreSQL's own headers are not ours to lint: -isystem keeps -Wshadow and friends to this project's code.
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wno-unused-parameter -Wno-missing-field-initializers \
+	-Wno-sign-compare -Wno-declaration-after-statement -Wno-implicit-fallthrough
+PG_CPPFLAGS = -isystem $(PG_INCLUDES) -I$(srcdir)/src
+PG_CFLAGS = $(WARNINGS) -fvisibility=hidden $(EXTRA_CFLAGS)
+SHLIB_LINK = -lcurl -lcjson -lz
+
+include $(if $(PG_CONFIG),$(shell $(PG_CONFIG) --pgxs))

@@ -1,0 +1,33 @@
+/*
+ * function.h - a model function's catalog entry, in the shape that scoring needs.
+ */
+#ifndef MLS_FUNCTION_H
+#define MLS_FUNCTION_H
+
+#include "access/tupdesc.h"
+#include "ml_score.h"
+
+typedef struct MlsFunction
+{
+	Oid			fnoid;
+	char	   *name; /* schema-qualified where needed, for messages */
+	Oid			serverid;
+	char	   *server_name;
+	bool		strict;
+	char		volatility; /* PROVOLATILE_* */
+	bool		returns_set;
+	int			nargs;	   /* input arguments */
+	char	  **arg_names; /* the model's input names */
+	Oid		   *arg_types;
+	Oid			result_type; /* RECORDOID and named composites have result_desc too */
+	TupleDesc	result_desc; /* several outputs, or NULL */
+	int			error_column; /* index of the "error text" column in result_desc, or -1 */
+} MlsFunction;
+
+/* Is fnoid a model function? Cheap: cached per backend, kept by syscache invalidation. */
+extern bool mls_is_model_function(Oid fnoid);
+
+/* Read fnoid's catalog entry; palloc'd in the current context. Raises what the validator would. */
+extern MlsFunction *mls_function_load(Oid fnoid);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * server.h - a foreign server of ours, its options parsed.
+ */
+#ifndef MLS_SERVER_H
+#define MLS_SERVER_H
+
+#include "ml_score.h"
+
+typedef enum MlsServerType
+{
+	MLS_SERVER_ONLINE
+} MlsServerType;
+
+typedef enum MlsAuth
+{
+	MLS_AUTH_NONE,
+	MLS_AUTH_KEY
+} MlsAuth;
+
+#define MLS_AUTO 0 /* max_batch_rows, max_parallel_requests: follow the measurements */
+
+typedef struct MlsServer
+{
+	Oid			serverid;
+	char	   *name;
+	MlsServerType type;
+	char	   *url;
+	char	   *swagger_url; /* never NULL: beside the URL unless given */
+	char	   *deployment;	 /* or NULL */
+	MlsRequestFormat request_format;
+	int			max_batch_rows;			 /* MLS_AUTO or 1.. */
+	int			max_batch_bytes;		 /* bytes of a request body */
+	int			max_parallel_requests;	 /* MLS_AUTO or 1..; one scan's requests in flight */
+	int			max_concurrent_requests; /* all backends together; 0 = no limit */
+	double		requests_per_second;	 /* all backends together; 0 = no limit */
+	MlsOnError	on_error;
+	MlsAuth		auth;
+	int			timeout_ms;
+	int			connect_timeout_ms;
+	int			max_attempts;
+	int			retry_base_delay_ms;
+	int			retry_max_delay_ms;
+	char	   *ca_file;	 /* or NULL: the system's */
+	char	   *proxy;		 /* or NULL */
+	bool		compression; /* gzip'd bodies both ways */
+} MlsServer;
+
+/*
+ * Read server's catalog entry and options, the session's settings applied on top. The result is palloc'd in the
+ * current context. Raises UNDEFINED_OBJECT when it is gone, WRONG_OBJECT_TYPE when it is not one of ours or not online.
+ */
+extern MlsServer *mls_server_load(Oid serverid);
+
+/* The named server's oid. Raises UNDEFINED_OBJECT (with the list of our servers in the hint), or InvalidOid if missing_ok. */
+extern Oid	mls_server_oid(const char *name, bool missing_ok);
+
+/*
+ * May a request go to url? NULL when it may, else a palloc'd reason: scheme, loopback rule or ml_score.allowed_hosts.
+ * Called at DDL time, and by the transport for every connection.
+ */
+extern char *mls_url_refusal(const char *url);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * guc.c - the settings: ml_score.*
+ *
+ * Tuning is anyone's, what guards the network is a superuser's. Those that override a server's option are "not set" by
+ * default, and then the server's option holds.
+ */
+#include "ml_score.h"
+
+#include "utils/guc.h"
+
+bool mls_batching = true;
+char *mls_max_batch_rows;
+int mls_max_batch_bytes;
+char *mls_max_parallel_requests;
+int mls_timeout;
+int mls_on_error = MLS_UNSET;
+int mls_log_requests = MLS_LOG_OFF;
+char *mls_allowed_hosts;
+bool mls_allow_http;
+int mls_max_response_size = 256 * 1024;
+int mls_max_endpoints = 256;
+int mls_read_ahead_memory = 16 * 1024;
+
+static const struct config_enum_entry on_error_values[] = {
+	{"server", MLS_UNSET, false}, {"fail", MLS_ON_ERROR_FAIL, false}, {"null", MLS_ON_ERROR_NULL, false}, {NULL, 0, false}};
+
+static const struct config_enum_entry log_requests_values[] = {
+	{"off", MLS_LOG_OFF, false}, {"failed", MLS_LOG_FAILED, false}, {"all", MLS_LOG_ALL, false}, {NULL, 0, false}};
+
+/* "", "auto" or a number from 1: what max_batch_rows and max_parallel_requests take. */
+static bool
+check_auto_or_count(char **newval, void **extra, GucSource source)
+{
+	char *end;
+	long n;
+
+	if (**newval == '\0' || pg_strcasecmp(*newval, "auto") == 0)
+		return true;
+	errno = 0;
+	n = strtol(*newval, &end, 10);
+	if (errno == 0 && *end == '\0' && n >= 1 && n <= 1000000)
+		return true;
+	GUC_check_errdetail("The value must be \"auto\" or a whole number from 1 to 1000000; empty takes the server's option.");
+	return false;
+}
+
+static void
+define_tuning(void)
+{
+	DefineCustomBoolVariable("ml_score.batching", "Scores the rows of a query in batches.",
+							 "Off: one request a row, which gives the same results.", &mls_batching, true, PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+	DefineCustomStringVariable("ml_score.max_batch_rows", "Rows in one scoring request, over the servers' max_batch_rows.",
+							   "\"auto\" or a number; empty takes the server's option.", &mls_max_batch_rows, "", PGC_USERSET, 0,
+							   check_auto_or_count, NULL, NULL);
+	DefineCustomIntVariable("ml_score.max_batch_bytes", "Size of one scoring request, over the servers' max_batch_bytes.",
+							"0 takes the server's option.", &mls_max_batch_bytes, 0, 0, MaxAllocSize / 2, PGC_USERSET,
+							GUC_UNIT_BYTE, NULL, NULL, NULL);
+	DefineCustomStringVariable("ml_score.max_parallel_requests",
+							   "Requests one scan keeps in flight, over the servers' max_parallel_requests.",
+							   "\"auto\" or a number; empty takes the server's option.", &mls_max_parallel_requests, "",
+							   PGC_USERSET, 0, check_auto_or_count, NULL, NULL);
+	DefineCustomIntVariable("ml_score.timeout", "Time for one scoring attempt, over the servers' timeout.",
+							"0 takes the server's option.", &mls_timeout, 0, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, NULL, NULL,
+							NULL);
+	DefineCustomEnumVariable("ml_score.on_error", "What becomes of rows that the model refuses, over the servers' on_error.",
+							 NULL, &mls_on_error, MLS_UNSET, on_error_values, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("ml_score.read_ahead_memory", "Memory one scan may hold in rows and requests under way.", NULL,
+							&mls_read_ahead_memory, 16 * 1024, 64, MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+}
+
+static void
+define_safety(void)
+{
+	DefineCustomEnumVariable("ml_score.log_requests", "Writes a server log line for each scoring request.",
+							 "Server, rows, bytes, status, attempt, latency and request id; never payload or secrets.",
+							 &mls_log_requests, MLS_LOG_OFF, log_requests_values, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("ml_score.allowed_hosts", "Hosts that servers may point to.",
+							   "Comma-separated names, \"*.\" standing for any labels before; empty allows every host.",
+							   &mls_allowed_hosts, "", PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("ml_score.allow_http", "Lets servers use http:// beyond loopback addresses.", NULL,
+							 &mls_allow_http, false, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("ml_score.max_response_size", "Longest reply that is read.", NULL, &mls_max_response_size,
+							256 * 1024, 1, MaxAllocSize / 1024, PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("ml_score.max_endpoints", "Servers that shared memory has room for.",
+							"Servers beyond it are scored all the same, without shared limits and statistics.",
+							&mls_max_endpoints, 256, 16, 65536, PGC_POSTMASTER, 0, NULL, NULL, NULL);
+}
+
+void
+mls_guc_init(void)
+{
+	define_tuning();
+	define_safety();
+	MarkGUCPrefixReserved("ml_score");
+}

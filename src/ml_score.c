@@ -1,0 +1,22 @@
+/*
+ * ml_score.c - the library's entry point: one init per module, nothing else.
+ */
+#include "ml_score.h"
+
+#include "miscadmin.h"
+#include "transport/exchange.h"
+
+PG_MODULE_MAGIC;
+
+bool		mls_preloaded;
+
+PGDLLEXPORT void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	mls_preloaded = process_shared_preload_libraries_in_progress;
+
+	mls_guc_init();
+	mls_transport_init();
+}

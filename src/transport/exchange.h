@@ -1,0 +1,97 @@
+/*
+ * exchange.h - requests with everything that makes them reliable.
+ *
+ * An exchange is one body sent to one endpoint and one reply: attempts, backoff, Retry-After, the limit over all
+ * backends, the breaker, statistics and the request log happen in here. Faults never raise: they come back as a
+ * failure that the caller may answer (cut the batch, give NULL) or hand to mls_failure_raise.
+ */
+#ifndef MLS_EXCHANGE_H
+#define MLS_EXCHANGE_H
+
+#include "catalog/server.h"
+
+typedef struct MlsEndpoint MlsEndpoint;
+typedef struct MlsExchange MlsExchange;
+
+typedef enum MlsFailureKind
+{
+	MLS_FAILURE_NONE,
+	MLS_FAILURE_UNREACHABLE,  /* DNS, refused, TLS, cut connections, attempts used up */
+	MLS_FAILURE_TIMEOUT,	  /* no answer in time (also HTTP 408): a smaller batch may pass */
+	MLS_FAILURE_TOO_LARGE,	  /* 413: a smaller batch may pass */
+	MLS_FAILURE_REJECTED,	  /* the model refused this body (400, 424 or 500 of the model): some row is bad */
+	MLS_FAILURE_CONFIGURATION /* 401, 403, 404, 409, redirects, breaker open, ...: no other body would fare better */
+} MlsFailureKind;
+
+typedef struct MlsFailure
+{
+	MlsFailureKind kind;
+	int			sqlstate;
+	int			http_status; /* 0: none came */
+	char	   *message;	 /* primary, without the server's name's quoting rules: ready for errmsg("%s") */
+	char	   *detail;		 /* first part of the body, status line; or NULL */
+	char	   *hint;		 /* or NULL */
+	char	   *request_id;	 /* for Azure's support; or NULL */
+} MlsFailure;
+
+/* What one endpoint handle has done so far: a scan's EXPLAIN ANALYZE figures. Plain data, fits in shared memory. */
+typedef struct MlsCounters
+{
+	int64		requests; /* attempts sent */
+	int64		retries;
+	int64		throttled;
+	int64		failed; /* exchanges that ended in a failure */
+	int64		rows;	/* model rows sent */
+	int64		bytes_sent;
+	int64		bytes_received;
+	int64		exchanges; /* = batches that were sent */
+	int64		latency_us_sum;
+	int64		latency_us_min;
+	int64		latency_us_max;
+	int			max_in_flight;
+} MlsCounters;
+
+/*
+ * Talk to server as userid. Lives in the current memory context: when that goes, transfers are cut and shared slots
+ * given back, whatever raised. Raises for missing credentials and refused hosts.
+ */
+extern MlsEndpoint *mls_endpoint_open(const MlsServer *server, Oid userid);
+extern const MlsServer *mls_endpoint_server(const MlsEndpoint *endpoint);
+extern MlsCounters *mls_endpoint_counters(MlsEndpoint *endpoint);
+
+/* Rows a batch, and requests of one scan in flight, as of now: the server's numbers, or what the tuner found. */
+extern int	mls_endpoint_batch_rows(MlsEndpoint *endpoint);
+extern int	mls_endpoint_parallel(MlsEndpoint *endpoint);
+
+/*
+ * Start an exchange: POST body (len bytes, palloc'd, kept by the caller until the exchange is freed) to the scoring
+ * URL. rows: model rows in it. Never waits, never raises for network reasons. The exchange lives in the endpoint's
+ * context until freed.
+ */
+extern MlsExchange *mls_exchange_post(MlsEndpoint *endpoint, const char *body, size_t len, int rows);
+
+/* Same for GET of another document on the same server (swagger); not counted as scoring. */
+extern MlsExchange *mls_exchange_get(MlsEndpoint *endpoint, const char *url);
+
+extern bool mls_exchange_done(const MlsExchange *exchange);
+
+/* After done: NULL and the body, or the failure. Both live until the exchange is freed. */
+extern const MlsFailure *mls_exchange_failure(const MlsExchange *exchange);
+extern const char *mls_exchange_body(const MlsExchange *exchange, size_t *len);
+extern const char *mls_exchange_request_id(const MlsExchange *exchange); /* or NULL */
+
+/* Drop it: an attempt on the wire is cut. */
+extern void mls_exchange_free(MlsExchange *exchange);
+
+/*
+ * Drive every exchange of this backend. Without wait: do what can be done now. With wait: return once some exchange
+ * made an end (or none is open). Cancel, statement_timeout and postmaster death act at once.
+ */
+extern void mls_exchange_pump(bool wait);
+
+/* Raise failure as an error; context names the function for errcontext, may be NULL. */
+extern void mls_failure_raise(const MlsServer *server, const MlsFailure *failure) pg_attribute_noreturn();
+
+extern void mls_transport_init(void); /* from _PG_init */
+
+#endif
