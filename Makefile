@@ -20,8 +20,10 @@ PG_INCLUDES := $(shell $(PG_CONFIG) --includedir-server)
 # PostgreSQL's own headers are not ours to lint: -isystem keeps -Wshadow and friends to this project's code.
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wno-unused-parameter -Wno-missing-field-initializers \
 	-Wno-sign-compare -Wno-declaration-after-statement -Wno-implicit-fallthrough
-PG_CPPFLAGS = -isystem $(PG_INCLUDES) -I$(srcdir)/src
+# Before PostgreSQL 16, PGDLLEXPORT says nothing of visibility.
+PG_CPPFLAGS = -isystem $(PG_INCLUDES) -I$(srcdir)/src '-DPGDLLEXPORT=__attribute__((visibility("default")))'
 PG_CFLAGS = $(WARNINGS) -fvisibility=hidden $(EXTRA_CFLAGS)
 SHLIB_LINK = -lcurl -lcjson -lz
 
-include $(if $(PG_CONFIG),$(shell $(PG_CONFIG) --pgxs))
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)

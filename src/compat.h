@@ -11,6 +11,7 @@
 #if PG_VERSION_NUM >= 180000
 #include "storage/waiteventset.h"
 #endif
+#include "utils/acl.h"
 #include "utils/wait_event.h"
 
 /* PostgreSQL 17: a WaitEventSet belongs to a resource owner, no longer to a memory context. */
@@ -23,6 +24,17 @@
 /* PostgreSQL 17: extensions may name their wait events; before, all of them show as "Extension". */
 #if PG_VERSION_NUM < 170000
 #define WaitEventExtensionNew(name) PG_WAIT_EXTENSION
+#endif
+
+/* PostgreSQL 16: one function checks the privileges on any kind of object. */
+#if PG_VERSION_NUM < 160000
+#include "catalog/pg_foreign_server.h"
+static inline AclResult
+object_aclcheck(Oid class_id, Oid object_id, Oid role, AclMode mode)
+{
+	Assert(class_id == ForeignServerRelationId);
+	return pg_foreign_server_aclcheck(object_id, role, mode);
+}
 #endif
 
 #endif

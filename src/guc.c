@@ -6,7 +6,12 @@
  */
 #include "ml_score.h"
 
+#include <limits.h>
+
+#include "catalog/option.h"
+#include "catalog/url.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 
 bool mls_batching = true;
 char *mls_max_batch_rows;
@@ -21,8 +26,10 @@ int mls_max_response_size = 256 * 1024;
 int mls_max_endpoints = 256;
 int mls_read_ahead_memory = 16 * 1024;
 
-static const struct config_enum_entry on_error_values[] = {
-	{"server", MLS_UNSET, false}, {"fail", MLS_ON_ERROR_FAIL, false}, {"null", MLS_ON_ERROR_NULL, false}, {NULL, 0, false}};
+static const struct config_enum_entry on_error_values[] = {{"server", MLS_UNSET, false},
+														   {"fail", MLS_ON_ERROR_FAIL, false},
+														   {"null", MLS_ON_ERROR_NULL, false},
+														   {NULL, 0, false}};
 
 static const struct config_enum_entry log_requests_values[] = {
 	{"off", MLS_LOG_OFF, false}, {"failed", MLS_LOG_FAILED, false}, {"all", MLS_LOG_ALL, false}, {NULL, 0, false}};
@@ -31,16 +38,22 @@ static const struct config_enum_entry log_requests_values[] = {
 static bool
 check_auto_or_count(char **newval, void **extra, GucSource source)
 {
-	char *end;
-	long n;
+	int n;
 
-	if (**newval == '\0' || pg_strcasecmp(*newval, "auto") == 0)
+	if (**newval == '\0' || mls_option_parse_auto(*newval, &n))
 		return true;
-	errno = 0;
-	n = strtol(*newval, &end, 10);
-	if (errno == 0 && *end == '\0' && n >= 1 && n <= 1000000)
+	GUC_check_errdetail(
+		"The value must be \"auto\" or a whole number from 1 to 1000000; empty takes the server's option.");
+	return false;
+}
+
+static bool
+check_allowed_hosts(char **newval, void **extra, GucSource source)
+{
+	if (mls_url_check_patterns(*newval))
 		return true;
-	GUC_check_errdetail("The value must be \"auto\" or a whole number from 1 to 1000000; empty takes the server's option.");
+	GUC_check_errdetail(
+		"The value must be a list of host names or addresses, separated by commas; a name may begin with \"*.\".");
 	return false;
 }
 
@@ -48,12 +61,14 @@ static void
 define_tuning(void)
 {
 	DefineCustomBoolVariable("ml_score.batching", "Scores the rows of a query in batches.",
-							 "Off: one request a row, which gives the same results.", &mls_batching, true, PGC_USERSET, 0,
-							 NULL, NULL, NULL);
-	DefineCustomStringVariable("ml_score.max_batch_rows", "Rows in one scoring request, over the servers' max_batch_rows.",
-							   "\"auto\" or a number; empty takes the server's option.", &mls_max_batch_rows, "", PGC_USERSET, 0,
-							   check_auto_or_count, NULL, NULL);
-	DefineCustomIntVariable("ml_score.max_batch_bytes", "Size of one scoring request, over the servers' max_batch_bytes.",
+							 "Off: one request a row, which gives the same results.", &mls_batching, true, PGC_USERSET,
+							 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("ml_score.max_batch_rows",
+							   "Rows in one scoring request, over the servers' max_batch_rows.",
+							   "\"auto\" or a number; empty takes the server's option.", &mls_max_batch_rows, "",
+							   PGC_USERSET, 0, check_auto_or_count, NULL, NULL);
+	DefineCustomIntVariable("ml_score.max_batch_bytes",
+							"Size of one scoring request, over the servers' max_batch_bytes.",
 							"0 takes the server's option.", &mls_max_batch_bytes, 0, 0, MaxAllocSize / 2, PGC_USERSET,
 							GUC_UNIT_BYTE, NULL, NULL, NULL);
 	DefineCustomStringVariable("ml_score.max_parallel_requests",
@@ -61,12 +76,14 @@ define_tuning(void)
 							   "\"auto\" or a number; empty takes the server's option.", &mls_max_parallel_requests, "",
 							   PGC_USERSET, 0, check_auto_or_count, NULL, NULL);
 	DefineCustomIntVariable("ml_score.timeout", "Time for one scoring attempt, over the servers' timeout.",
-							"0 takes the server's option.", &mls_timeout, 0, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, NULL, NULL,
-							NULL);
-	DefineCustomEnumVariable("ml_score.on_error", "What becomes of rows that the model refuses, over the servers' on_error.",
-							 NULL, &mls_on_error, MLS_UNSET, on_error_values, PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("ml_score.read_ahead_memory", "Memory one scan may hold in rows and requests under way.", NULL,
-							&mls_read_ahead_memory, 16 * 1024, 64, MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+							"0 takes the server's option.", &mls_timeout, 0, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, NULL,
+							NULL, NULL);
+	DefineCustomEnumVariable("ml_score.on_error",
+							 "What becomes of rows that the model refuses, over the servers' on_error.", NULL,
+							 &mls_on_error, MLS_UNSET, on_error_values, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("ml_score.read_ahead_memory", "Memory one scan may hold in rows and requests under way.",
+							NULL, &mls_read_ahead_memory, 16 * 1024, 64, MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB, NULL,
+							NULL, NULL);
 }
 
 static void
@@ -77,11 +94,13 @@ define_safety(void)
 							 &mls_log_requests, MLS_LOG_OFF, log_requests_values, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("ml_score.allowed_hosts", "Hosts that servers may point to.",
 							   "Comma-separated names, \"*.\" standing for any labels before; empty allows every host.",
-							   &mls_allowed_hosts, "", PGC_SUSET, 0, NULL, NULL, NULL);
+							   &mls_allowed_hosts, "", PGC_SUSET, 0, check_allowed_hosts, NULL, NULL);
 	DefineCustomBoolVariable("ml_score.allow_http", "Lets servers use http:// beyond loopback addresses.", NULL,
 							 &mls_allow_http, false, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("ml_score.max_response_size", "Longest reply that is read.", NULL, &mls_max_response_size,
 							256 * 1024, 1, MaxAllocSize / 1024, PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	if (!mls_preloaded)
+		return; /* the rest shapes shared memory */
 	DefineCustomIntVariable("ml_score.max_endpoints", "Servers that shared memory has room for.",
 							"Servers beyond it are scored all the same, without shared limits and statistics.",
 							&mls_max_endpoints, 256, 16, 65536, PGC_POSTMASTER, 0, NULL, NULL, NULL);

@@ -3,12 +3,13 @@
  */
 #include "ml_score.h"
 
+#include "catalog/server.h"
 #include "miscadmin.h"
 #include "transport/exchange.h"
 
 PG_MODULE_MAGIC;
 
-bool		mls_preloaded;
+bool mls_preloaded;
 
 PGDLLEXPORT void _PG_init(void);
 
@@ -18,5 +19,6 @@ _PG_init(void)
 	mls_preloaded = process_shared_preload_libraries_in_progress;
 
 	mls_guc_init();
+	mls_catalog_init();
 	mls_transport_init();
 }

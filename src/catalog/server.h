@@ -17,32 +17,39 @@ typedef enum MlsAuth
 	MLS_AUTH_KEY
 } MlsAuth;
 
+typedef enum MlsCompression
+{
+	MLS_COMPRESSION_NONE,
+	MLS_COMPRESSION_GZIP
+} MlsCompression;
+
 #define MLS_AUTO 0 /* max_batch_rows, max_parallel_requests: follow the measurements */
 
 typedef struct MlsServer
 {
-	Oid			serverid;
-	char	   *name;
+	Oid serverid;
+	char *name;
 	MlsServerType type;
-	char	   *url;
-	char	   *swagger_url; /* never NULL: beside the URL unless given */
-	char	   *deployment;	 /* or NULL */
+	char *url;
+	char *swagger_url;		/* never NULL: beside the URL unless given */
+	bool swagger_url_given; /* by the option */
+	char *deployment;		/* or NULL */
 	MlsRequestFormat request_format;
-	int			max_batch_rows;			 /* MLS_AUTO or 1.. */
-	int			max_batch_bytes;		 /* bytes of a request body */
-	int			max_parallel_requests;	 /* MLS_AUTO or 1..; one scan's requests in flight */
-	int			max_concurrent_requests; /* all backends together; 0 = no limit */
-	double		requests_per_second;	 /* all backends together; 0 = no limit */
-	MlsOnError	on_error;
-	MlsAuth		auth;
-	int			timeout_ms;
-	int			connect_timeout_ms;
-	int			max_attempts;
-	int			retry_base_delay_ms;
-	int			retry_max_delay_ms;
-	char	   *ca_file;	 /* or NULL: the system's */
-	char	   *proxy;		 /* or NULL */
-	bool		compression; /* gzip'd bodies both ways */
+	int max_batch_rows;			 /* MLS_AUTO or 1.. */
+	int max_batch_bytes;		 /* bytes of a request body */
+	int max_parallel_requests;	 /* MLS_AUTO or 1..; one scan's requests in flight */
+	int max_concurrent_requests; /* all backends together; 0 = no limit */
+	double requests_per_second;	 /* all backends together; 0 = no limit */
+	MlsOnError on_error;
+	MlsAuth auth;
+	int timeout_ms;
+	int connect_timeout_ms;
+	int max_attempts;
+	int retry_base_delay_ms;
+	int retry_max_delay_ms;
+	char *ca_file;				/* or NULL: the system's */
+	char *proxy;				/* or NULL */
+	MlsCompression compression; /* of bodies, both ways */
 } MlsServer;
 
 /*
@@ -52,12 +59,15 @@ typedef struct MlsServer
 extern MlsServer *mls_server_load(Oid serverid);
 
 /* The named server's oid. Raises UNDEFINED_OBJECT (with the list of our servers in the hint), or InvalidOid if missing_ok. */
-extern Oid	mls_server_oid(const char *name, bool missing_ok);
+extern Oid mls_server_oid(const char *name, bool missing_ok);
 
 /*
  * May a request go to url? NULL when it may, else a palloc'd reason: scheme, loopback rule or ml_score.allowed_hosts.
  * Called at DDL time, and by the transport for every connection.
  */
 extern char *mls_url_refusal(const char *url);
+
+/* From _PG_init: have CREATE SERVER and ALTER SERVER look at the server's TYPE (server_ddl.c). */
+extern void mls_catalog_init(void);
 
 #endif

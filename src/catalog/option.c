@@ -1,0 +1,441 @@
+/*
+ * option.c - the options of servers and user mappings.
+ *
+ * The table below is the only list: the validator, the hints, and the reading of a server's options all follow it. An
+ * option's value is checked in full at DDL time; reading it later runs the same code and so cannot find anything new.
+ */
+#include "catalog/option.h"
+
+#include "access/reloptions.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_user_mapping.h"
+#include "catalog/url.h"
+#include "commands/defrem.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+/* What an option's value is, and by that the type of its field in MlsServer. */
+typedef enum OptionKind
+{
+	KIND_COUNT,			/* int */
+	KIND_AUTO_OR_COUNT, /* int, MLS_AUTO for 'auto' */
+	KIND_REAL,			/* double */
+	KIND_DURATION,		/* int, ms */
+	KIND_SIZE,			/* int, bytes */
+	KIND_ENUM,			/* an enum */
+	KIND_URL,			/* char *, where requests go */
+	KIND_PROXY_URL,		/* char * */
+	KIND_FILE,			/* char *, an absolute path */
+	KIND_TEXT,			/* char *, goes into an HTTP header */
+	KIND_SECRET			/* same, and is never shown */
+} OptionKind;
+
+typedef struct OptionWord
+{
+	const char *name;
+	int value;
+} OptionWord;
+
+typedef struct Option
+{
+	const char *name;
+	MlsOptionPlace place;
+	unsigned types; /* bits of MlsServerType */
+	OptionKind kind;
+	double min; /* of numbers */
+	double max;
+	const OptionWord *words; /* of enums */
+	bool superuser_only;
+	size_t offset; /* of the field in MlsServer; a mapping's options have none */
+} Option;
+
+#define ONLINE (1U << MLS_SERVER_ONLINE)
+
+#define MAX_COUNT 1000000
+#define MAX_DURATION_MS (24 * 60 * 60 * 1000)
+#define MAX_BODY_BYTES (MaxAllocSize / 2)
+
+static const OptionWord type_words[] = {{"online", MLS_SERVER_ONLINE}, {NULL}};
+
+static const OptionWord format_words[] = {{"auto", MLS_FORMAT_AUTO},
+										  {"records", MLS_FORMAT_RECORDS},
+										  {"numpy", MLS_FORMAT_NUMPY},
+										  {"designer", MLS_FORMAT_DESIGNER},
+										  {"input_data", MLS_FORMAT_INPUT_DATA},
+										  {"dataframe_split", MLS_FORMAT_DATAFRAME_SPLIT},
+										  {"dataframe_records", MLS_FORMAT_DATAFRAME_RECORDS},
+										  {"inputs", MLS_FORMAT_INPUTS},
+										  {"instances", MLS_FORMAT_INSTANCES},
+										  {"open_inference", MLS_FORMAT_OPEN_INFERENCE},
+										  {NULL}};
+
+static const OptionWord on_error_words[] = {{"fail", MLS_ON_ERROR_FAIL}, {"null", MLS_ON_ERROR_NULL}, {NULL}};
+
+static const OptionWord auth_words[] = {{"none", MLS_AUTH_NONE}, {"key", MLS_AUTH_KEY}, {NULL}};
+
+static const OptionWord compression_words[] = {{"none", MLS_COMPRESSION_NONE}, {"gzip", MLS_COMPRESSION_GZIP}, {NULL}};
+
+#define SERVER_OPTION(name, kind, ...)                                                                                 \
+	{                                                                                                                  \
+#name, MLS_OPTION_OF_SERVER, ONLINE, kind, __VA_ARGS__                                                         \
+	}
+#define FIELD(field) .offset = offsetof(MlsServer, field)
+
+static const Option option_table[] = {
+	SERVER_OPTION(url, KIND_URL, FIELD(url)),
+	SERVER_OPTION(swagger_url, KIND_URL, FIELD(swagger_url)),
+	SERVER_OPTION(deployment, KIND_TEXT, FIELD(deployment)),
+	SERVER_OPTION(request_format, KIND_ENUM, .words = format_words, FIELD(request_format)),
+	SERVER_OPTION(max_batch_rows, KIND_AUTO_OR_COUNT, 1, MAX_COUNT, FIELD(max_batch_rows)),
+	SERVER_OPTION(max_batch_bytes, KIND_SIZE, 1, MAX_BODY_BYTES, FIELD(max_batch_bytes)),
+	SERVER_OPTION(max_parallel_requests, KIND_AUTO_OR_COUNT, 1, MAX_COUNT, FIELD(max_parallel_requests)),
+	SERVER_OPTION(max_concurrent_requests, KIND_COUNT, 0, MAX_COUNT, FIELD(max_concurrent_requests)),
+	SERVER_OPTION(requests_per_second, KIND_REAL, 0, MAX_COUNT, FIELD(requests_per_second)),
+	SERVER_OPTION(on_error, KIND_ENUM, .words = on_error_words, FIELD(on_error)),
+	SERVER_OPTION(auth, KIND_ENUM, .words = auth_words, FIELD(auth)),
+	SERVER_OPTION(timeout, KIND_DURATION, 1, MAX_DURATION_MS, FIELD(timeout_ms)),
+	SERVER_OPTION(connect_timeout, KIND_DURATION, 1, MAX_DURATION_MS, FIELD(connect_timeout_ms)),
+	SERVER_OPTION(max_attempts, KIND_COUNT, 1, 100, FIELD(max_attempts)),
+	SERVER_OPTION(retry_base_delay, KIND_DURATION, 0, MAX_DURATION_MS, FIELD(retry_base_delay_ms)),
+	SERVER_OPTION(retry_max_delay, KIND_DURATION, 0, MAX_DURATION_MS, FIELD(retry_max_delay_ms)),
+	SERVER_OPTION(ca_file, KIND_FILE, .superuser_only = true, FIELD(ca_file)),
+	SERVER_OPTION(proxy, KIND_PROXY_URL, FIELD(proxy)),
+	SERVER_OPTION(compression, KIND_ENUM, .words = compression_words, FIELD(compression)),
+	{"key", MLS_OPTION_OF_MAPPING, ONLINE, KIND_SECRET},
+	{"token", MLS_OPTION_OF_MAPPING, ONLINE, KIND_SECRET},
+};
+
+static const Option *
+find_option(const char *name)
+{
+	for (int i = 0; i < lengthof(option_table); i++)
+		if (strcmp(option_table[i].name, name) == 0)
+			return &option_table[i];
+	return NULL;
+}
+
+static const OptionWord *
+find_word(const OptionWord *words, const char *name)
+{
+	for (; words->name != NULL; words++)
+		if (strcmp(words->name, name) == 0)
+			return words;
+	return NULL;
+}
+
+static char *
+list_words(const OptionWord *words)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	for (; words->name != NULL; words++)
+		appendStringInfo(&out, "%s'%s'", out.len > 0 ? ", " : "", words->name);
+	return out.data;
+}
+
+/* The options that may stand at place on servers of these types, comma-separated; "" when there are none. */
+static char *
+list_options(MlsOptionPlace place, unsigned types)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	for (int i = 0; i < lengthof(option_table); i++)
+		if (option_table[i].place == place && (option_table[i].types & types) != 0)
+			appendStringInfo(&out, "%s%s", out.len > 0 ? ", " : "", option_table[i].name);
+	return out.data;
+}
+
+bool
+mls_server_type_parse(const char *name, MlsServerType *type)
+{
+	const OptionWord *word = name == NULL ? NULL : find_word(type_words, name);
+
+	if (word == NULL)
+		return false;
+	*type = word->value;
+	return true;
+}
+
+char *
+mls_server_type_list(void)
+{
+	return list_words(type_words);
+}
+
+bool
+mls_option_parse_auto(const char *value, int *result)
+{
+	int count;
+
+	if (pg_strcasecmp(value, "auto") == 0)
+	{
+		*result = MLS_AUTO;
+		return true;
+	}
+	if (!parse_int(value, &count, 0, NULL) || count < 1 || count > MAX_COUNT)
+		return false;
+	*result = count;
+	return true;
+}
+
+/* May a message repeat the value? Not if it is a secret, or a URL that may have a password in it. */
+static bool
+may_be_shown(const Option *option, const char *value)
+{
+	if (option->kind == KIND_URL || option->kind == KIND_PROXY_URL)
+		return strchr(value, '@') == NULL;
+	return option->kind != KIND_SECRET;
+}
+
+/* Raise about an option's value; expected is a whole sentence. */
+static void
+pg_attribute_noreturn() raise_bad_value(const Option *option, const char *value, const char *expected)
+{
+	if (!may_be_shown(option, value))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("invalid value for option \"%s\"", option->name), errdetail("%s", expected));
+	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("invalid value for option \"%s\": \"%s\"", option->name, value), errdetail("%s", expected));
+}
+
+/* Does value hold anything that could end an HTTP header line, or is no text at all? */
+static bool
+has_control_characters(const char *value)
+{
+	for (const unsigned char *c = (const unsigned char *) value; *c != '\0'; c++)
+		if (*c < ' ' || *c == 0x7f)
+			return true;
+	return false;
+}
+
+/* A number of the unit that flags say (GUC_UNIT_MS, ...), checked against the option's range. */
+static int
+parse_number(const Option *option, const char *value, int flags, const char *what)
+{
+	const char *hint = NULL;
+	int result;
+
+	if (!parse_int(value, &result, flags, &hint))
+		raise_bad_value(option, value, hint != NULL ? hint : psprintf("The value must be %s.", what));
+	if (result < option->min || result > option->max)
+		raise_bad_value(option, value,
+						psprintf("The value must be between %.0f and %.0f%s.", option->min, option->max,
+								 flags == GUC_UNIT_MS ? " ms" : (flags == GUC_UNIT_BYTE ? " bytes" : "")));
+	return result;
+}
+
+static double
+parse_rate(const Option *option, const char *value)
+{
+	double result;
+
+	if (!parse_real(value, &result, 0, NULL) || !(result >= option->min && result <= option->max))
+		raise_bad_value(option, value,
+						psprintf("The value must be a number between %.0f and %.0f.", option->min, option->max));
+	return result;
+}
+
+/* An option's value, parsed; which member holds depends on its kind. */
+typedef struct OptionValue
+{
+	int number;
+	double real;
+	char *text;
+} OptionValue;
+
+/* Parse and check value; raises when it is malformed. */
+static OptionValue
+parse_value(const Option *option, char *value)
+{
+	OptionValue result = {0};
+	const OptionWord *word;
+	char *refusal = NULL;
+
+	switch (option->kind)
+	{
+		case KIND_COUNT:
+			result.number = parse_number(option, value, 0, "a whole number");
+			break;
+		case KIND_AUTO_OR_COUNT:
+			if (!mls_option_parse_auto(value, &result.number))
+				raise_bad_value(option, value,
+								psprintf("The value must be 'auto' or a whole number from %.0f to %.0f.", option->min,
+										 option->max));
+			break;
+		case KIND_REAL:
+			result.real = parse_rate(option, value);
+			break;
+		case KIND_DURATION:
+			result.number = parse_number(option, value, GUC_UNIT_MS, "a time such as '20ms', '60s' or '2min'");
+			break;
+		case KIND_SIZE:
+			result.number = parse_number(option, value, GUC_UNIT_BYTE, "a size such as '512kB' or '1MB'");
+			break;
+		case KIND_ENUM:
+			word = find_word(option->words, value);
+			if (word == NULL)
+				raise_bad_value(option, value, psprintf("Valid values are: %s.", list_words(option->words)));
+			result.number = word->value;
+			break;
+		case KIND_URL:
+			refusal = mls_url_refusal(value);
+			break;
+		case KIND_PROXY_URL:
+			refusal = mls_url_proxy_refusal(value);
+			break;
+		case KIND_FILE:
+			if (!is_absolute_path(value))
+				raise_bad_value(option, value, "The value must be an absolute path on the database server.");
+			break;
+		case KIND_TEXT:
+		case KIND_SECRET:
+			if (*value == '\0' || has_control_characters(value))
+				raise_bad_value(option, value, "The value must not be empty and must not contain control characters.");
+			break;
+	}
+	if (refusal != NULL)
+		raise_bad_value(option, value, refusal);
+	result.text = value;
+	return result;
+}
+
+/* Put a parsed value into its field of server. */
+static void
+store_value(MlsServer *server, const Option *option, const OptionValue *value)
+{
+	char *field = (char *) server + option->offset;
+
+	switch (option->kind)
+	{
+		case KIND_COUNT:
+		case KIND_AUTO_OR_COUNT:
+		case KIND_DURATION:
+		case KIND_SIZE:
+		case KIND_ENUM:
+			*(int *) field = value->number;
+			break;
+		case KIND_REAL:
+			*(double *) field = value->real;
+			break;
+		case KIND_URL:
+		case KIND_PROXY_URL:
+		case KIND_FILE:
+		case KIND_TEXT:
+		case KIND_SECRET:
+			*(char **) field = value->text;
+			break;
+	}
+}
+
+StaticAssertDecl(sizeof(MlsRequestFormat) == sizeof(int), "enums are stored through int pointers");
+
+void
+mls_option_read(MlsServer *server, List *options)
+{
+	ListCell *lc;
+
+	foreach (lc, options)
+	{
+		DefElem *def = lfirst(lc);
+		const Option *option = find_option(def->defname);
+		OptionValue value;
+
+		if (option == NULL || option->place != MLS_OPTION_OF_SERVER)
+			continue; /* not of this version of the library: the validator would not have let it in */
+		value = parse_value(option, defGetString(def));
+		store_value(server, option, &value);
+	}
+}
+
+void
+mls_option_check_type(const char *name, MlsServerType type, List *options)
+{
+	bool has_url = false;
+	ListCell *lc;
+
+	foreach (lc, options)
+	{
+		DefElem *def = lfirst(lc);
+		const Option *option = find_option(def->defname);
+
+		if (option == NULL || (option->types & (1U << type)) == 0)
+			ereport(
+				ERROR, errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+				errmsg("server \"%s\" of type '%s' has no option \"%s\"", name, type_words[type].name, def->defname),
+				errhint("Valid options for this type are: %s.", list_options(MLS_OPTION_OF_SERVER, 1U << type)));
+		has_url |= strcmp(def->defname, "url") == 0;
+	}
+	if (!has_url)
+		ereport(ERROR, errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
+				errmsg("server \"%s\" needs the option \"url\"", name),
+				errhint("Give the scoring URL of the endpoint: OPTIONS (url 'https://...')."));
+}
+
+/* Raise about an option that is unknown, or known at another place. */
+static void
+pg_attribute_noreturn() raise_unknown(const char *name, const Option *option, const MlsOptionPlace *place)
+{
+	char *valid = place == NULL ? "" : list_options(*place, ~0U);
+
+	if (option != NULL && option->place == MLS_OPTION_OF_MAPPING)
+		ereport(ERROR, errcode(ERRCODE_FDW_INVALID_OPTION_NAME), errmsg("option \"%s\" belongs to user mappings", name),
+				errhint("Credentials go into CREATE USER MAPPING ... OPTIONS (%s '...').", name));
+	if (option != NULL)
+		ereport(ERROR, errcode(ERRCODE_FDW_INVALID_OPTION_NAME), errmsg("option \"%s\" belongs to servers", name),
+				*valid == '\0' ? errhint("There are no valid options in this context.")
+							   : errhint("Valid options in this context are: %s.", valid));
+	ereport(ERROR, errcode(ERRCODE_FDW_INVALID_OPTION_NAME), errmsg("invalid option \"%s\"", name),
+			*valid == '\0' ? errhint("There are no valid options in this context.")
+						   : errhint("Valid options in this context are: %s.", valid));
+}
+
+/* Check one option as DDL gives it. place is NULL where no option may stand. */
+static const Option *
+check_option(DefElem *def, const MlsOptionPlace *place)
+{
+	const Option *option = find_option(def->defname);
+
+	if (option == NULL || place == NULL || option->place != *place)
+		raise_unknown(def->defname, option, place);
+	if (option->superuser_only && !superuser())
+		ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("permission denied to use the option \"%s\"", option->name),
+				errdetail("Only a superuser may name a file of the database server's machine."));
+	parse_value(option, defGetString(def));
+	return option;
+}
+
+/*
+ * ml_score.option_validator(options text[], catalog oid): the foreign data wrapper's validator. Sees the options as they
+ * will be, after ADD, SET and DROP, but not the server's type; server_ddl.c looks at that.
+ */
+PG_FUNCTION_INFO_V1(mls_option_validator);
+
+PGDLLEXPORT Datum
+mls_option_validator(PG_FUNCTION_ARGS)
+{
+	List *options = untransformRelOptions(PG_GETARG_DATUM(0));
+	Oid catalog = PG_GETARG_OID(1);
+	MlsOptionPlace place = catalog == UserMappingRelationId ? MLS_OPTION_OF_MAPPING : MLS_OPTION_OF_SERVER;
+	bool may_have = catalog == ForeignServerRelationId || catalog == UserMappingRelationId;
+	int nsecrets = 0;
+	ListCell *lc;
+
+	foreach (lc, options)
+	{
+		const Option *option = check_option(lfirst(lc), may_have ? &place : NULL);
+
+		if (option->kind == KIND_SECRET)
+			nsecrets++;
+	}
+	if (nsecrets > 1)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("options \"key\" and \"token\" exclude each other"),
+				errhint("Give the endpoint's key, or a token that you have fetched, but not both."));
+	PG_RETURN_VOID();
+}

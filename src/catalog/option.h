@@ -1,0 +1,38 @@
+/*
+ * option.h - the options of servers and user mappings: one table says all there is to know of each.
+ */
+#ifndef MLS_OPTION_H
+#define MLS_OPTION_H
+
+#include "catalog/server.h"
+#include "nodes/pg_list.h"
+
+/* Where an option may stand. */
+typedef enum MlsOptionPlace
+{
+	MLS_OPTION_OF_SERVER,
+	MLS_OPTION_OF_MAPPING
+} MlsOptionPlace;
+
+/* The server type that CREATE SERVER ... TYPE names; false when there is none of that name (or no name). */
+extern bool mls_server_type_parse(const char *name, MlsServerType *type);
+
+/* "'online'", ...: for hints. palloc'd. */
+extern char *mls_server_type_list(void);
+
+/*
+ * Read a server's options (DefElems) into server, which has its type and defaults set. Raises
+ * FDW_INVALID_OPTION_NAME and INVALID_PARAMETER_VALUE. The strings point into options.
+ */
+extern void mls_option_read(MlsServer *server, List *options);
+
+/*
+ * Raise unless every option fits a server of this type. What the wrapper's validator cannot do, which is not told the
+ * type. name: for the message.
+ */
+extern void mls_option_check_type(const char *name, MlsServerType type, List *options);
+
+/* Parse "auto" or a count, as max_batch_rows takes it: MLS_AUTO or the number. False when it is neither. */
+extern bool mls_option_parse_auto(const char *value, int *result);
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * server.c - a foreign server of ours, read from the catalog.
+ */
+#include "catalog/server.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/option.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/url.h"
+#include "foreign/foreign.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+
+static const MlsServer defaults = {
+	.request_format = MLS_FORMAT_AUTO,
+	.max_batch_rows = MLS_AUTO,
+	.max_batch_bytes = 1024 * 1024,
+	.max_parallel_requests = MLS_AUTO,
+	.on_error = MLS_ON_ERROR_FAIL,
+	.auth = MLS_AUTH_NONE,
+	.timeout_ms = 60 * 1000,
+	.connect_timeout_ms = 10 * 1000,
+	.max_attempts = 5,
+	.retry_base_delay_ms = 200,
+	.retry_max_delay_ms = 30 * 1000,
+	.compression = MLS_COMPRESSION_NONE,
+};
+
+/* Our wrapper's oid, or InvalidOid. */
+static Oid
+wrapper_oid(void)
+{
+	ForeignDataWrapper *wrapper = GetForeignDataWrapperByName(MLS_WRAPPER, true);
+
+	return wrapper == NULL ? InvalidOid : wrapper->fdwid;
+}
+
+/* The names of our servers, for a hint; NULL when there are none. */
+static char *
+list_servers(void)
+{
+	Oid wrapper = wrapper_oid();
+	Relation rel = table_open(ForeignServerRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	StringInfoData names;
+	HeapTuple tuple;
+
+	initStringInfo(&names);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_foreign_server form = (Form_pg_foreign_server) GETSTRUCT(tuple);
+
+		if (form->srvfdw == wrapper)
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", quote_identifier(NameStr(form->srvname)));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return names.len > 0 ? names.data : NULL;
+}
+
+Oid
+mls_server_oid(const char *name, bool missing_ok)
+{
+	ForeignServer *server = GetForeignServerByName(name, true);
+	char *known;
+
+	if (server != NULL)
+		return server->serverid;
+	if (missing_ok)
+		return InvalidOid;
+	known = list_servers();
+	ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("server \"%s\" does not exist", name),
+			known != NULL ? errhint("Servers of the foreign data wrapper " MLS_WRAPPER " are: %s.", known)
+						  : errhint("Create it with CREATE SERVER ... TYPE 'online' FOREIGN DATA WRAPPER " MLS_WRAPPER
+									" OPTIONS (url 'https://...')."));
+}
+
+/* The session's settings hold over the server's options. */
+static void
+apply_settings(MlsServer *server)
+{
+	if (mls_max_batch_rows != NULL && *mls_max_batch_rows != '\0')
+		mls_option_parse_auto(mls_max_batch_rows, &server->max_batch_rows);
+	if (mls_max_batch_bytes > 0)
+		server->max_batch_bytes = mls_max_batch_bytes;
+	if (mls_max_parallel_requests != NULL && *mls_max_parallel_requests != '\0')
+		mls_option_parse_auto(mls_max_parallel_requests, &server->max_parallel_requests);
+	if (mls_timeout > 0)
+		server->timeout_ms = mls_timeout;
+	if (mls_on_error != MLS_UNSET)
+		server->on_error = mls_on_error;
+}
+
+MlsServer *
+mls_server_load(Oid serverid)
+{
+	ForeignServer *foreign = GetForeignServerExtended(serverid, FSV_MISSING_OK);
+	MlsServer *server;
+
+	if (foreign == NULL)
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("server with OID %u does not exist", serverid),
+				errhint("It was dropped meanwhile; run the statement again."));
+	if (foreign->fdwid != wrapper_oid())
+		ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				errmsg("server \"%s\" is not one of the foreign data wrapper " MLS_WRAPPER, foreign->servername),
+				errhint("Create it with CREATE SERVER ... TYPE 'online' FOREIGN DATA WRAPPER " MLS_WRAPPER "."));
+	server = palloc(sizeof(MlsServer));
+	*server = defaults;
+	if (!mls_server_type_parse(foreign->servertype, &server->type) || server->type != MLS_SERVER_ONLINE)
+		ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				errmsg("server \"%s\" is not of type 'online'", foreign->servername),
+				errhint("Model functions need a server of TYPE 'online'."));
+	server->serverid = serverid;
+	server->name = foreign->servername;
+	mls_option_read(server, foreign->options);
+	server->swagger_url_given = server->swagger_url != NULL;
+	if (!server->swagger_url_given)
+		server->swagger_url = mls_url_sibling(server->url, "swagger.json");
+	apply_settings(server);
+	return server;
+}

@@ -1,0 +1,83 @@
+/*
+ * server_ddl.c - what CREATE SERVER and ALTER SERVER must not leave behind.
+ *
+ * A foreign data wrapper's validator is given options alone: neither the server's TYPE nor whether a needed option is
+ * missing. The object access hook sees the server as it was just written, and so can refuse the statement. It is there
+ * whenever it is needed: the wrapper's validator, which runs before it, has loaded the library.
+ */
+#include "catalog/server.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/reloptions.h"
+#include "access/table.h"
+#include "catalog/objectaccess.h"
+#include "catalog/option.h"
+#include "catalog/pg_foreign_server.h"
+#include "foreign/foreign.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+static object_access_hook_type next_object_access_hook;
+
+/* Raise unless the server in tuple has a type of ours, and the options that type needs. */
+static void
+check_server(Relation rel, HeapTuple tuple)
+{
+	Form_pg_foreign_server form = (Form_pg_foreign_server) GETSTRUCT(tuple);
+	const char *name = NameStr(form->srvname);
+	Datum type_text;
+	Datum options;
+	bool isnull;
+	MlsServerType type;
+
+	type_text = heap_getattr(tuple, Anum_pg_foreign_server_srvtype, RelationGetDescr(rel), &isnull);
+	if (isnull)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("server \"%s\" has no TYPE", name),
+				errhint("Say what it is: CREATE SERVER %s TYPE ... Valid types are: %s.", quote_identifier(name),
+						mls_server_type_list()));
+	if (!mls_server_type_parse(TextDatumGetCString(type_text), &type))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("server \"%s\" has the unknown TYPE '%s'", name, TextDatumGetCString(type_text)),
+				errhint("Valid types are: %s.", mls_server_type_list()));
+	options = heap_getattr(tuple, Anum_pg_foreign_server_srvoptions, RelationGetDescr(rel), &isnull);
+	mls_option_check_type(name, type, isnull ? NIL : untransformRelOptions(options));
+}
+
+/* The tuple was written by the running command: only SnapshotSelf sees it. */
+static void
+check_written_server(Oid serverid)
+{
+	ForeignDataWrapper *wrapper = GetForeignDataWrapperByName(MLS_WRAPPER, true);
+	Relation rel = table_open(ForeignServerRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_foreign_server_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(serverid));
+	scan = systable_beginscan(rel, ForeignServerOidIndexId, true, SnapshotSelf, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple) && wrapper != NULL &&
+		((Form_pg_foreign_server) GETSTRUCT(tuple))->srvfdw == wrapper->fdwid)
+		check_server(rel, tuple);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+}
+
+static void
+on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
+{
+	if (next_object_access_hook != NULL)
+		next_object_access_hook(access, class_id, object_id, sub_id, arg);
+	if (class_id == ForeignServerRelationId && (access == OAT_POST_CREATE || access == OAT_POST_ALTER))
+		check_written_server(object_id);
+}
+
+void
+mls_catalog_init(void)
+{
+	next_object_access_hook = object_access_hook;
+	object_access_hook = on_object_access;
+}
