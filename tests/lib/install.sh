@@ -1,0 +1,108 @@
+# install.sh - what a bare Debian 12 lacks: packages by apt (root or sudo), Python packages into environments of ours.
+#
+# Quick when everything is there; each function may be called again at any time. Only Debian packages reach the system;
+# the user's PostgreSQL clusters are left alone, and none is created.
+# shellcheck shell=bash
+
+BUILD_PACKAGES="ca-certificates gcc make libc6-dev libcurl4-openssl-dev libcjson-dev libssl-dev zlib1g-dev
+	postgresql-15 postgresql-server-dev-15 postgresql-15-cron python3 python3-venv curl"
+TEST_PACKAGES="clang-14 openssl"
+LINT_PACKAGES="clang-14 clang-format-14 cppcheck shellcheck"
+
+missing_packages() {
+	local package status
+	for package in "$@"; do
+		status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
+		[ "$status" = installed ] || echo "$package"
+	done
+}
+
+# Prefix for commands that change the system: nothing for root, sudo for others who may.
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		env DEBIAN_FRONTEND=noninteractive "$@"
+	elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+		sudo -n env DEBIAN_FRONTEND=noninteractive "$@"
+	else
+		die "these Debian packages are missing and neither root nor sudo is at hand: $MISSING"
+	fi
+}
+
+apt_install() {
+	local log=$WORK/apt.log
+	if ! as_root apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$@" >>"$log" 2>&1; then
+		run_logged "$log" as_root apt-get -o DPkg::Lock::Timeout=300 update -qq
+		run_logged "$log" as_root apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$@"
+	fi
+}
+
+# Debian's package makes and starts a cluster "main" when it is installed: not on a machine that had no PostgreSQL.
+apt_install_postgresql() {
+	local conf=/etc/postgresql-common/createcluster.conf
+	if [ -n "$(missing_packages postgresql-common)" ]; then
+		apt_install postgresql-common
+		as_root cp -p $conf $conf.ml_score
+		as_root sed -i 's/^#\? *create_main_cluster.*/create_main_cluster = false/' $conf
+		apt_install "$@"
+		as_root mv $conf.ml_score $conf
+	else
+		apt_install "$@"
+	fi
+}
+
+# need_packages NAME...: install what is missing of these Debian packages.
+need_packages() {
+	command -v apt-get >/dev/null || die "apt-get not found: these scripts install on Debian 12 only"
+	MISSING=$(missing_packages "$@" | tr '\n' ' ')
+	[ -n "$MISSING" ] || return 0
+	: >"$WORK/apt.log"
+	step "installing Debian packages: $MISSING"
+	# shellcheck disable=SC2086
+	case " $MISSING" in
+	*" postgresql-15 "*) apt_install_postgresql $MISSING ;;
+	*) apt_install $MISSING ;;
+	esac
+}
+
+need_go() {
+	command -v go >/dev/null || need_packages golang-go
+}
+
+# pip inside an environment, with the system's certificates: those include a company's own.
+venv_pip() {
+	local venv=$1
+	shift
+	PIP_CERT=${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt} PIP_DISABLE_PIP_VERSION_CHECK=1 \
+		"$venv/bin/python" -m pip "$@"
+}
+
+# need_venv NAME: the Python environment of tests/peers/NAME.txt, as $CACHE/venv-NAME.
+need_venv() {
+	local name=$1 venv=$CACHE/venv-$1 pins=$ROOT/tests/peers/$1.txt
+	cmp -s "$pins" "$venv/installed.txt" && return 0
+	step "installing Python packages of $name ($(grep -cv '^#' "$pins"))"
+	rm -rf "$venv"
+	run_logged "$WORK/venv-$name.log" /usr/bin/python3 -m venv "$venv"
+	run_logged "$WORK/venv-$name.log" venv_pip "$venv" install -q --only-binary :all: -r "$pins"
+	cp "$pins" "$venv/installed.txt"
+}
+
+# unpack_wheel PACKAGE==VERSION DIR: unpack a wheel without installing it.
+unpack_wheel() {
+	local dir=$2 tmp=$2.tmp
+	[ -d "$dir" ] && return 0
+	rm -rf "$tmp"
+	mkdir -p "$tmp/download"
+	[ -x "$CACHE/venv-pip/bin/python" ] || run_logged "$WORK/wheel.log" /usr/bin/python3 -m venv "$CACHE/venv-pip"
+	run_logged "$WORK/wheel.log" venv_pip "$CACHE/venv-pip" download -q --no-deps --only-binary :all: -d "$tmp/download" "$1"
+	/usr/bin/python3 -m zipfile -e "$tmp"/download/*.whl "$tmp/content"
+	mv "$tmp/content" "$dir"
+	rm -rf "$tmp"
+}
+
+# The diamonds data set as $CACHE/diamonds.csv: 53,940 rows, with a header.
+need_diamonds() {
+	[ -s "$CACHE/diamonds.csv" ] && return 0
+	unpack_wheel plotnine==0.15.9 "$CACHE/plotnine"
+	cp "$CACHE/plotnine/plotnine/data/diamonds.csv" "$CACHE/diamonds.csv"
+}

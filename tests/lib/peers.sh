@@ -1,0 +1,135 @@
+# peers.sh - the servers that tests talk to, each started when first needed and ended with the run.
+#
+#   fast              answers at once, counts everything (peers/fast_endpoint): the url takes options in its path
+#   real_STYLE        the real Azure ML inference server with peers/score_STYLE.py
+#   front             Azure's gateway, played, in front of real_records (keys first-key, second-key)
+#   mlflow            MLflow's own model server
+#   fault_server      misbehaves in every way (peers/fault_server.py)
+#
+# shellcheck shell=bash
+
+# peer_url NAME: http://127.0.0.1:PORT of a peer that was started.
+peer_url() {
+	echo "http://127.0.0.1:$(cat "$RUN/peers/$1.port")"
+}
+
+# need_peer NAME...: have these running and healthy; one that died since is started anew.
+need_peer() {
+	local name
+	mkdir -p "$RUN/peers"
+	for name in "$@"; do
+		kill -0 "$(cat "$RUN/peers/$name.pid" 2>/dev/null)" 2>/dev/null || launch "$name"
+	done
+	for name in "$@"; do wait_healthy "$name"; done
+}
+
+launch() {
+	local name=$1 port
+	port=$(free_port)
+	case $name in
+	fast)
+		build_fast_endpoint
+		start_peer "$name" "$port" "$CACHE/fast_endpoint" -listen "127.0.0.1:$port"
+		;;
+	real_*)
+		need_model
+		start_peer "$name" "$port" inference_server "${name#real_}" "$port" 1
+		;;
+	front)
+		need_peer real_records
+		start_peer "$name" "$port" /usr/bin/python3 "$ROOT/tests/peers/azure_front.py" --listen "$port" \
+			--behind "$(cat "$RUN/peers/real_records.port")"
+		;;
+	mlflow)
+		need_mlflow_model
+		start_peer "$name" "$port" mlflow_server "$port"
+		;;
+	*)
+		[ -f "$ROOT/tests/peers/$name.py" ] || die "no such peer: $name"
+		start_peer "$name" "$port" /usr/bin/python3 "$ROOT/tests/peers/$name.py" --port "$port"
+		;;
+	esac
+}
+
+# start_peer NAME PORT CMD...
+start_peer() {
+	local name=$1 port=$2
+	shift 2
+	PYTHONDONTWRITEBYTECODE=1 "$@" >"$RUN/peers/$name.log" 2>&1 </dev/null &
+	remember $!
+	echo $! >"$RUN/peers/$name.pid"
+	echo "$port" >"$RUN/peers/$name.port"
+}
+
+# Healthy: answers HTTP at all.
+wait_healthy() {
+	local name=$1 i
+	for ((i = 0; i < 600; i++)); do
+		if curl -sS -o /dev/null -m 2 "$(peer_url "$name")/" 2>/dev/null; then return 0; fi
+		kill -0 "$(cat "$RUN/peers/$name.pid")" 2>/dev/null || break
+		sleep 0.1
+	done
+	tail -n 15 "$RUN/peers/$name.log" >&2
+	die "peer $name did not start"
+}
+
+build_fast_endpoint() {
+	local source=$ROOT/tests/peers/fast_endpoint binary=$CACHE/fast_endpoint sum
+	sum=$(cat "$source"/*.go "$source"/go.* | cksum)
+	[ "$(cat "$binary.sum" 2>/dev/null)" = "$sum" ] && return 0
+	need_go
+	step "building the fast endpoint"
+	(cd "$source" && GOFLAGS=-mod=readonly GOCACHE="$CACHE/go-build" GOPATH="$CACHE/go" \
+		run_logged "$WORK/go.log" go build -trimpath -o "$binary" .)
+	echo "$sum" >"$binary.sum"
+}
+
+# The trained models, as $CACHE/model.
+need_model() {
+	local sum
+	sum=$(cat "$ROOT/tests/peers/train.py" "$ROOT/tests/peers/scoring.txt" | cksum)
+	[ "$(cat "$CACHE/model/sum" 2>/dev/null)" = "$sum" ] && return 0
+	need_venv scoring
+	need_diamonds
+	step "training the models on 53,940 diamonds"
+	rm -rf "$CACHE/model"
+	mkdir -p "$CACHE/model"
+	run_logged "$WORK/train.log" "$CACHE/venv-scoring/bin/python" "$ROOT/tests/peers/train.py" "$CACHE/diamonds.csv" "$CACHE/model"
+	echo "$sum" >"$CACHE/model/sum"
+}
+
+# inference_server STYLE PORT WORKERS: becomes Azure's server on loopback, with connections kept alive.
+inference_server() {
+	cd "$ROOT/tests/peers"
+	export AML_APP_ROOT=$PWD AZUREML_ENTRY_SCRIPT=score_$1.py AZUREML_MODEL_DIR=$CACHE/model
+	export OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=1
+	exec "$CACHE/venv-scoring/bin/gunicorn" --worker-class gthread --threads 4 --keep-alive 30 --workers "$3" \
+		--bind "127.0.0.1:$2" azureml_inference_server_http.server.entry:app
+}
+
+# A model in MLflow's own form, as $CACHE/mlflow/model.
+need_mlflow_model() {
+	need_venv mlflow
+	need_diamonds
+	[ -f "$CACHE/mlflow/model/MLmodel" ] && return 0
+	rm -rf "$CACHE/mlflow"
+	mkdir -p "$CACHE/mlflow"
+	run_logged "$WORK/mlflow.log" "$CACHE/venv-mlflow/bin/python" "$ROOT/tests/peers/train_mlflow.py" \
+		"$CACHE/diamonds.csv" "$CACHE/mlflow/model"
+}
+
+mlflow_server() {
+	cd "$CACHE/mlflow"
+	export PATH=$CACHE/venv-mlflow/bin:$PATH OMP_NUM_THREADS=1 MLFLOW_DISABLE_TELEMETRY=true
+	exec mlflow models serve -m model --env-manager local -h 127.0.0.1 -p "$1" --workers 1
+}
+
+# stats_of TAG FIGURE: what the fast endpoint counted for a tag.
+stats_of() {
+	curl -sS "$(peer_url fast)/tag/$1/stats" | sed -n "s/.*\"$2\":\([0-9]*\).*/\1/p"
+}
+
+# last_of TAG: the last request it got, headers and body, as JSON.
+last_of() {
+	curl -sS "$(peer_url fast)/tag/$1/last"
+}
