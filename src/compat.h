@@ -14,6 +14,11 @@
 #include "utils/acl.h"
 #include "utils/wait_event.h"
 
+/* PostgreSQL 18: stands in front of the declaration. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 /* PostgreSQL 17: a WaitEventSet belongs to a resource owner, no longer to a memory context. */
 #if PG_VERSION_NUM < 170000
 #define MlsCreateWaitEventSet(nevents) CreateWaitEventSet(TopMemoryContext, nevents)

@@ -11,6 +11,7 @@
 #include "catalog/pg_user_mapping.h"
 #include "catalog/url.h"
 #include "commands/defrem.h"
+#include "compat.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -193,8 +194,8 @@ may_be_shown(const Option *option, const char *value)
 }
 
 /* Raise about an option's value; expected is a whole sentence. */
-static void
-pg_attribute_noreturn() raise_bad_value(const Option *option, const char *value, const char *expected)
+pg_noreturn static void
+raise_bad_value(const Option *option, const char *value, const char *expected)
 {
 	if (!may_be_shown(option, value))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -377,8 +378,8 @@ mls_option_check_type(const char *name, MlsServerType type, List *options)
 }
 
 /* Raise about an option that is unknown, or known at another place. */
-static void
-pg_attribute_noreturn() raise_unknown(const char *name, const Option *option, const MlsOptionPlace *place)
+pg_noreturn static void
+raise_unknown(const char *name, const Option *option, const MlsOptionPlace *place)
 {
 	char *valid = place == NULL ? "" : list_options(*place, ~0U);
 

@@ -9,6 +9,7 @@
 #define MLS_EXCHANGE_H
 
 #include "catalog/server.h"
+#include "compat.h"
 
 typedef struct MlsEndpoint MlsEndpoint;
 typedef struct MlsExchange MlsExchange;
@@ -90,7 +91,7 @@ extern void mls_exchange_free(MlsExchange *exchange);
 extern void mls_exchange_pump(bool wait);
 
 /* Raise failure as an error; context names the function for errcontext, may be NULL. */
-extern void mls_failure_raise(const MlsServer *server, const MlsFailure *failure) pg_attribute_noreturn();
+pg_noreturn extern void mls_failure_raise(const MlsServer *server, const MlsFailure *failure);
 
 extern void mls_transport_init(void); /* from _PG_init */
 

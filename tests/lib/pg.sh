@@ -17,12 +17,16 @@ pg_prefix() {
 	esac
 }
 
-# The wheel's PostgreSQL was built by a newer gcc, whose options Debian's gcc does not know.
+# pg_compiler VERSION: 18 was built by a newer gcc, whose options Debian's gcc does not know, and clang only warns of.
 pg_compiler() {
 	case $1 in
-	15) echo gcc ;;
-	*) echo clang-14 ;;
+	18) echo clang-14 ;;
+	*) echo gcc ;;
 	esac
+}
+
+pg_compiler_flags() {
+	[ "$1" != 18 ] || echo "-Wno-unknown-warning-option -Wno-ignored-optimization-argument"
 }
 
 copy_debian_pg15() {
@@ -82,7 +86,7 @@ build_extension() {
 	mkdir -p "$dir"
 	source_files | tar -c -C "$ROOT" -T - | tar -x -C "$dir"
 	run_logged "$WORK/build-$ver.log" make -C "$dir" -j2 CC="$(pg_compiler "$ver")" with_llvm=no \
-		PG_CONFIG="$(pg_prefix "$ver")/bin/pg_config" EXTRA_CFLAGS="${EXTRA_CFLAGS:-}" install
+		PG_CONFIG="$(pg_prefix "$ver")/bin/pg_config" EXTRA_CFLAGS="$(pg_compiler_flags "$ver") ${EXTRA_CFLAGS:-}" install
 	echo "$sum" >"$dir/built"
 }
 
