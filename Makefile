@@ -14,6 +14,9 @@ srcdir ?= .
 SOURCES = $(sort $(foreach d,$(SRCDIRS),$(wildcard $(srcdir)/$(d)/*.c)))
 OBJS = $(patsubst $(srcdir)/%.c,%.o,$(SOURCES))
 
+REGRESS = $(sort $(basename $(notdir $(wildcard $(srcdir)/sql/*.sql))))
+REGRESS_OPTS = --inputdir=$(srcdir)
+
 PG_CONFIG ?= pg_config
 PG_INCLUDES := $(shell $(PG_CONFIG) --includedir-server)
 

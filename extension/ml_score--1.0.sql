@@ -33,3 +33,23 @@ COMMENT ON FUNCTION ml_score.option_validator(text[], oid) IS
 CREATE FOREIGN DATA WRAPPER ml_score VALIDATOR ml_score.option_validator;
 COMMENT ON FOREIGN DATA WRAPPER ml_score IS
 'servers are scoring endpoints (TYPE ''online''), user mappings hold the credentials for them';
+
+/* What an endpoint declares, and functions made of it. */
+
+CREATE FUNCTION ml_score.describe(server name,
+    OUT kind text, OUT "position" integer, OUT name text, OUT json_type text, OUT format text, OUT sql_type text)
+RETURNS SETOF record
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE ROWS 20 AS 'MODULE_PATHNAME', 'mls_describe';
+COMMENT ON FUNCTION ml_score.describe(name) IS
+'what the endpoint of a server of TYPE ''online'' declares in its swagger (2.0 or OpenAPI 3.x), as it was read at most 10 minutes ago.
+Argument: the server; the caller needs USAGE on it, and a user mapping if its auth is not ''none''.
+A line with kind ''request_format'' (its name says how requests are laid out), then one per ''input'' and ''output'': position from 1, the model''s own name, JSON type and format as declared, and the SQL type that carries it.
+Errors: undefined_object for an unknown server; connection failures as a scoring request would raise them. An endpoint that declares nothing gives a NOTICE that says why.';
+
+CREATE FUNCTION ml_score.create_function(server name, name text DEFAULT NULL) RETURNS regprocedure
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mls_create_function';
+COMMENT ON FUNCTION ml_score.create_function(name, text) IS
+'creates a model function with the signature that the server''s endpoint declares in its swagger (see ml_score.describe), owned by the caller, and returns it.
+Arguments: the server (the caller needs USAGE on it); the function''s name as an SQL identifier, with its schema if wanted, by default the server''s name.
+Outputs that repeat an input are left out; of several others each becomes an OUT column.
+Errors: undefined_object for an unknown server; fdw_schema_not_found when nothing can be inferred, with the reason and the CREATE FUNCTION to fill in; those of CREATE FUNCTION.';

@@ -168,6 +168,16 @@ mls_server_type_list(void)
 	return list_words(type_words);
 }
 
+const char *
+mls_request_format_name(MlsRequestFormat format)
+{
+	const OptionWord *word = format_words;
+
+	while (word->value != format)
+		word++;
+	return word->name;
+}
+
 bool
 mls_option_parse_auto(const char *value, int *result)
 {

@@ -32,6 +32,9 @@ extern void mls_option_read(MlsServer *server, List *options);
  */
 extern void mls_option_check_type(const char *name, MlsServerType type, List *options);
 
+/* The word of the option request_format. */
+extern const char *mls_request_format_name(MlsRequestFormat format);
+
 /* Parse "auto" or a count, as max_batch_rows takes it: MLS_AUTO or the number. False when it is neither. */
 extern bool mls_option_parse_auto(const char *value, int *result);
 
