@@ -13,6 +13,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "catalog/server.h"
+#include "catalog/function_server.h"
 #include "commands/proclang.h"
 #include "compat.h"
 #include "funcapi.h"
@@ -250,9 +251,8 @@ read_function(MlsFunction *fn, HeapTuple tuple)
 	check_result(fn);
 }
 
-/* The function's body, without white space around it: a server's name. */
-static char *
-read_server_name(HeapTuple tuple)
+char *
+mls_function_body(HeapTuple tuple)
 {
 	bool isnull;
 	Datum source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
@@ -271,12 +271,13 @@ read_server_name(HeapTuple tuple)
  * restored is no different from one that was there.
  */
 static void
-check_server(const MlsFunction *fn)
+use_server(MlsFunction *fn, Oid serverid)
 {
 	AclResult acl;
 
-	(void) mls_server_load(fn->serverid);
-	acl = object_aclcheck(ForeignServerRelationId, fn->serverid, fn->owner, ACL_USAGE);
+	fn->serverid = serverid;
+	fn->server_name = mls_server_load(serverid)->name;
+	acl = object_aclcheck(ForeignServerRelationId, serverid, fn->owner, ACL_USAGE);
 	if (acl != ACLCHECK_OK)
 		ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				errmsg("permission denied for foreign server %s", fn->server_name),
@@ -286,8 +287,9 @@ check_server(const MlsFunction *fn)
 						quote_identifier(GetUserNameFromId(fn->owner, false))));
 }
 
-MlsFunction *
-mls_function_read(Oid fnoid, bool missing_server_ok)
+/* All of fn but its server; *body is the server's name as the function has it. */
+static MlsFunction *
+read_catalog_entry(Oid fnoid, char **body)
 {
 	MlsFunction *fn = palloc0(sizeof(MlsFunction));
 	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(fnoid));
@@ -296,16 +298,30 @@ mls_function_read(Oid fnoid, bool missing_server_ok)
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_FUNCTION), errmsg("function with OID %u does not exist", fnoid));
 	fn->fnoid = fnoid;
 	read_function(fn, tuple);
-	fn->server_name = read_server_name(tuple);
+	*body = mls_function_body(tuple);
 	ReleaseSysCache(tuple);
-	fn->serverid = mls_server_oid(fn->server_name, missing_server_ok);
-	if (OidIsValid(fn->serverid))
-		check_server(fn);
 	return fn;
 }
 
 MlsFunction *
 mls_function_load(Oid fnoid)
 {
-	return mls_function_read(fnoid, false);
+	char *body;
+	MlsFunction *fn = read_catalog_entry(fnoid, &body);
+	Oid bound = mls_function_server(fnoid);
+
+	use_server(fn, OidIsValid(bound) ? bound : mls_server_oid(body, false));
+	return fn;
+}
+
+Oid
+mls_function_check(Oid fnoid, bool missing_server_ok)
+{
+	char *body;
+	MlsFunction *fn = read_catalog_entry(fnoid, &body);
+	Oid serverid = mls_server_oid(body, missing_server_ok);
+
+	if (OidIsValid(serverid))
+		use_server(fn, serverid);
+	return serverid;
 }

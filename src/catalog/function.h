@@ -6,6 +6,7 @@
 
 #include "ml_score.h"
 
+#include "access/htup.h"
 #include "access/tupdesc.h"
 
 typedef struct MlsFunction
@@ -34,7 +35,13 @@ extern bool mls_is_model_function(Oid fnoid);
 /* Read fnoid's catalog entry; palloc'd in the current context. Raises what the validator would. */
 extern MlsFunction *mls_function_load(Oid fnoid);
 
-/* The same, serverid being InvalidOid when there is no such server and that is ok: while a dump is restored. */
-extern MlsFunction *mls_function_read(Oid fnoid, bool missing_server_ok);
+/*
+ * Raise unless fnoid's definition is one of a model function. Returns the server that its body names; InvalidOid when
+ * there is no such server and that is ok: while a dump is restored.
+ */
+extern Oid mls_function_check(Oid fnoid, bool missing_server_ok);
+
+/* The body in a pg_proc tuple, without white space around it: a server's name; palloc'd. */
+extern char *mls_function_body(HeapTuple tuple);
 
 #endif

@@ -11,6 +11,7 @@
 #include "access/htup_details.h"
 #include "access/reloptions.h"
 #include "access/table.h"
+#include "catalog/function_server.h"
 #include "catalog/objectaccess.h"
 #include "catalog/option.h"
 #include "catalog/pg_foreign_server.h"
@@ -46,9 +47,12 @@ check_server(Relation rel, HeapTuple tuple)
 	mls_option_check_type(name, type, isnull ? NIL : untransformRelOptions(options));
 }
 
-/* The tuple was written by the running command: only SnapshotSelf sees it. */
+/*
+ * Look at the server that the running command wrote; only SnapshotSelf sees it. A new name goes into the bodies of its
+ * functions.
+ */
 static void
-check_written_server(Oid serverid)
+follow_server(Oid serverid)
 {
 	ForeignDataWrapper *wrapper = GetForeignDataWrapperByName(MLS_WRAPPER, true);
 	Relation rel = table_open(ForeignServerRelationId, AccessShareLock);
@@ -61,7 +65,10 @@ check_written_server(Oid serverid)
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple) && wrapper != NULL &&
 		((Form_pg_foreign_server) GETSTRUCT(tuple))->srvfdw == wrapper->fdwid)
+	{
 		check_server(rel, tuple);
+		mls_function_follow_server(serverid, NameStr(((Form_pg_foreign_server) GETSTRUCT(tuple))->srvname));
+	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 }
@@ -72,7 +79,7 @@ on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_i
 	if (next_object_access_hook != NULL)
 		next_object_access_hook(access, class_id, object_id, sub_id, arg);
 	if (class_id == ForeignServerRelationId && (access == OAT_POST_CREATE || access == OAT_POST_ALTER))
-		check_written_server(object_id);
+		follow_server(object_id);
 }
 
 void

@@ -3,28 +3,8 @@
  */
 #include "catalog/function.h"
 
-#include "catalog/dependency.h"
-#include "catalog/pg_foreign_server.h"
-#include "catalog/pg_proc.h"
+#include "catalog/function_server.h"
 #include "utils/guc.h"
-
-/*
- * Let the function depend on its server and on no other: DROP SERVER then refuses or cascades, and pg_dump writes the
- * server first.
- */
-static void
-record_server(const MlsFunction *fn)
-{
-	ObjectAddress function;
-	ObjectAddress server;
-
-	ObjectAddressSet(function, ProcedureRelationId, fn->fnoid);
-	deleteDependencyRecordsForClass(ProcedureRelationId, fn->fnoid, ForeignServerRelationId, DEPENDENCY_NORMAL);
-	if (!OidIsValid(fn->serverid))
-		return;
-	ObjectAddressSet(server, ForeignServerRelationId, fn->serverid);
-	recordDependencyOn(&function, &server, DEPENDENCY_NORMAL);
-}
 
 /*
  * ml_score.function_validator(function oid): the language's validator. Quiet about a missing server while
@@ -39,6 +19,6 @@ mls_function_validator(PG_FUNCTION_ARGS)
 
 	if (!CheckFunctionValidatorAccess(fcinfo->flinfo->fn_oid, fnoid))
 		PG_RETURN_VOID();
-	record_server(mls_function_read(fnoid, !check_function_bodies));
+	mls_function_bind(fnoid, mls_function_check(fnoid, !check_function_bodies));
 	PG_RETURN_VOID();
 }
