@@ -155,6 +155,9 @@ check_result(const MlsFunction *fn)
 	if (fn->result_type != RECORDOID && get_typtype(fn->result_type) == TYPTYPE_PSEUDO)
 		refuse(fn, errdetail("It returns the pseudo-type %s, which cannot be read from a reply.",
 							 format_type_be(fn->result_type)));
+	if (fn->result_desc != NULL && get_typtype(fn->result_type) == TYPTYPE_DOMAIN)
+		refuse(fn, errdetail("It returns a domain over a composite type."),
+			   errhint("Return the composite type itself."));
 	for (int i = 0; fn->result_desc != NULL && i < fn->result_desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(fn->result_desc, i);
@@ -300,6 +303,8 @@ read_catalog_entry(Oid fnoid, char **body)
 	read_function(fn, tuple);
 	*body = mls_function_body(tuple);
 	ReleaseSysCache(tuple);
+	if (**body == '\0')
+		refuse(fn, errdetail("Its body is empty, and has to name a server."));
 	return fn;
 }
 

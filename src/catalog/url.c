@@ -81,10 +81,12 @@ normalise_host(char *host)
 static bool
 split_url(const char *url, UrlParts *parts)
 {
-	CURLU *handle = open_url(url);
+	const char *authority = strstr(url, "://");
+	CURLU *handle;
 	bool ok;
 
-	if (handle == NULL)
+	/* libcurl takes one slash and three for two; then others would see another host in the URL than it does */
+	if (authority == NULL || authority[3] == '/' || (handle = open_url(url)) == NULL)
 		return false;
 	ok = copy_part(handle, CURLUPART_SCHEME, parts->scheme, sizeof(parts->scheme)) &&
 		 copy_part(handle, CURLUPART_HOST, parts->host, sizeof(parts->host));
