@@ -30,3 +30,14 @@ SHLIB_LINK = -lcurl -lcjson -lz
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
+
+# What needs more than a compiler; each installs what it lacks.
+.PHONY: test demo bench lint
+test:
+	$(srcdir)/tests/run.sh
+demo:
+	$(srcdir)/tests/demo.sh
+bench:
+	$(srcdir)/tests/bench/run.sh
+lint:
+	$(srcdir)/tests/lint.sh
