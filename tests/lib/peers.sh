@@ -3,6 +3,7 @@
 #   fast              answers at once, counts everything (peers/fast_endpoint): the url takes options in its path
 #   real_STYLE        the real Azure ML inference server with peers/score_STYLE.py
 #   front             Azure's gateway, played, in front of real_records (keys first-key, second-key)
+#   two_columns       two named numbers a row (peers/two_columns.py)
 #   mlflow            MLflow's own model server
 #   fault_server      misbehaves in every way (peers/fault_server.py)
 #
@@ -32,8 +33,7 @@ launch() {
 		start_peer "$name" "$port" "$CACHE/fast_endpoint" -listen "127.0.0.1:$port"
 		;;
 	real_*)
-		need_model
-		start_peer "$name" "$port" inference_server "${name#real_}" "$port" 1
+		start_inference_server "$name" "$port" 1
 		;;
 	front)
 		need_peer real_records
@@ -42,7 +42,8 @@ launch() {
 		;;
 	mlflow)
 		need_mlflow_model
-		start_peer "$name" "$port" mlflow_server "$port"
+		start_peer "$name" "$port" env -C "$CACHE/mlflow" PATH="$CACHE/venv-mlflow/bin:$PATH" OMP_NUM_THREADS=1 \
+			MLFLOW_DISABLE_TELEMETRY=true mlflow models serve -m model --env-manager local -h 127.0.0.1 -p "$port" --workers 1
 		;;
 	*)
 		[ -f "$ROOT/tests/peers/$name.py" ] || die "no such peer: $name"
@@ -51,11 +52,12 @@ launch() {
 	esac
 }
 
-# start_peer NAME PORT CMD...
+# start_peer NAME PORT CMD...: in a session of its own, so that it outlives the terminal and a test's time limit.
 start_peer() {
 	local name=$1 port=$2
 	shift 2
-	PYTHONDONTWRITEBYTECODE=1 "$@" >"$RUN/peers/$name.log" 2>&1 </dev/null &
+	mkdir -p "$RUN/peers"
+	PYTHONDONTWRITEBYTECODE=1 setsid "$@" >"$RUN/peers/$name.log" 2>&1 </dev/null &
 	remember $!
 	echo $! >"$RUN/peers/$name.pid"
 	echo "$port" >"$RUN/peers/$name.port"
@@ -98,12 +100,12 @@ need_model() {
 	echo "$sum" >"$CACHE/model/sum"
 }
 
-# inference_server STYLE PORT WORKERS: becomes Azure's server on loopback, with connections kept alive.
-inference_server() {
-	cd "$ROOT/tests/peers"
-	export AML_APP_ROOT=$PWD AZUREML_ENTRY_SCRIPT=score_$1.py AZUREML_MODEL_DIR=$CACHE/model
-	export OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=1
-	exec "$CACHE/venv-scoring/bin/gunicorn" --worker-class gthread --threads 4 --keep-alive 30 --workers "$3" \
+# start_inference_server real_STYLE PORT WORKERS: Azure's server on loopback, with connections kept alive.
+start_inference_server() {
+	need_model
+	start_peer "$1" "$2" env -C "$ROOT/tests/peers" AML_APP_ROOT="$ROOT/tests/peers" AZUREML_MODEL_DIR="$CACHE/model" \
+		AZUREML_ENTRY_SCRIPT="score_${1#real_}.py" OMP_NUM_THREADS=1 \
+		"$CACHE/venv-scoring/bin/gunicorn" --worker-class gthread --threads 4 --keep-alive 30 --workers "$3" \
 		--bind "127.0.0.1:$2" azureml_inference_server_http.server.entry:app
 }
 
@@ -116,12 +118,6 @@ need_mlflow_model() {
 	mkdir -p "$CACHE/mlflow"
 	run_logged "$WORK/mlflow.log" "$CACHE/venv-mlflow/bin/python" "$ROOT/tests/peers/train_mlflow.py" \
 		"$CACHE/diamonds.csv" "$CACHE/mlflow/model"
-}
-
-mlflow_server() {
-	cd "$CACHE/mlflow"
-	export PATH=$CACHE/venv-mlflow/bin:$PATH OMP_NUM_THREADS=1 MLFLOW_DISABLE_TELEMETRY=true
-	exec mlflow models serve -m model --env-manager local -h 127.0.0.1 -p "$1" --workers 1
 }
 
 # stats_of TAG FIGURE: what the fast endpoint counted for a tag.

@@ -1,0 +1,23 @@
+#!/bin/bash
+# Without shared_preload_libraries everything that needs no shared memory works, row by row; what needs it says what to set.
+. "$(dirname "$0")/../lib/tap.sh"
+need_peer fast
+start_cluster "plain-$PGVER" "$PGVER"
+use_cluster "plain-$PGVER"
+sql "CREATE EXTENSION ml_score"
+fast_function f "/tag/plain$PGVER"
+diamonds_table 60
+
+out=$(sql "SELECT sum(f($DIAMOND)) = sum($FAST_SCORE) FROM diamonds; SELECT count(f($DIAMOND)) FROM diamonds" 2>&1)
+like "$out" "^t" "scores are right"
+like "$out" "shared_preload_libraries" "it says how to get batching"
+is "$(grep -c 'shared_preload_libraries' <<<"$out")" 1 "once a session"
+is "$(stats_of "plain$PGVER" max_rows)" 1 "row by row"
+is "$(stats_of "plain$PGVER" connections)" 1 "over one connection"
+is "$(sql "SELECT f(1, 'a', 'b', 'c', 1, 1, 1, 1, 1)" 2>/dev/null)" 45 "a single call"
+like "$(sql_error "SELECT * FROM ml_score.stat_endpoint")" "55000.*|shared_preload_libraries|no error" "stat_endpoint answers or says what to set"
+is "$(sql "SET ml_score.batching = off; SELECT count(f($DIAMOND)) FROM diamonds" 2>&1)" 60 "batching = off: nothing to say"
+like "$(sql_error "SET ml_score.nonsense = 1")" "42602|invalid configuration parameter" "the prefix ml_score is reserved once loaded" || true
+use_cluster "main-$PGVER"
+stop_cluster "plain-$PGVER"
+done_testing

@@ -1,0 +1,20 @@
+#!/bin/bash
+# A pg_cron job keeps a table scored.
+. "$(dirname "$0")/../lib/tap.sh"
+[ "$PGVER" = 15 ] || skip_all "pg_cron comes with Debian's PostgreSQL 15 only"
+need_peer fast
+start_cluster cron 15 "shared_preload_libraries = 'pg_cron,ml_score'" "cron.database_name = 'postgres'" "cron.host = '$RUN/cron/s'" "cron.use_background_workers = on"
+use_cluster cron
+sql "CREATE EXTENSION ml_score; CREATE EXTENSION pg_cron"
+fast_function f ""
+diamonds_table 500
+sql "CREATE TABLE scored (id int PRIMARY KEY, score float8)"
+sql "SELECT cron.schedule('score', '* * * * *', 'CALL ml_score.score_table(''diamonds'', ''scored'', ''f'', 200)')" >/dev/null
+wait_until 90 "SELECT count(*) = 500 FROM scored"
+ok $? "the job scores the table"
+is "$(sql "SELECT count(*) FROM scored JOIN diamonds USING (id) WHERE score IS DISTINCT FROM $FAST_SCORE")" 0 "with the right scores"
+wait_until 20 "SELECT status = 'succeeded' FROM cron.job_run_details ORDER BY runid LIMIT 1"
+is "$(sql "SELECT status FROM cron.job_run_details ORDER BY runid LIMIT 1")" succeeded "pg_cron saw it succeed"
+use_cluster main-15
+stop_cluster cron
+done_testing
