@@ -7,11 +7,16 @@
 #ifndef MLS_COMPAT_H
 #define MLS_COMPAT_H
 
+#include "fmgr.h"
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#endif
 #include "storage/latch.h"
 #if PG_VERSION_NUM >= 180000
 #include "storage/waiteventset.h"
 #endif
 #include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/wait_event.h"
 
 /* PostgreSQL 18: stands in front of the declaration. */
@@ -39,6 +44,51 @@ object_aclcheck(Oid class_id, Oid object_id, Oid role, AclMode mode)
 {
 	Assert(class_id == ForeignServerRelationId);
 	return pg_foreign_server_aclcheck(object_id, role, mode);
+}
+#endif
+
+/* PostgreSQL 17: intervals may be infinite. */
+#if PG_VERSION_NUM < 170000
+#define INTERVAL_NOT_FINITE(interval) ((void) (interval), false)
+#endif
+
+/*
+ * PostgreSQL 16: input functions and domains can say what is wrong without raising. NULL, or the message; older ones
+ * raise.
+ */
+#if PG_VERSION_NUM >= 160000
+static inline char *
+MlsInputCall(FmgrInfo *flinfo, char *text, Oid typioparam, int32 typmod, Datum *result)
+{
+	ErrorSaveContext soft = {T_ErrorSaveContext, .details_wanted = true};
+
+	if (InputFunctionCallSafe(flinfo, text, typioparam, typmod, (Node *) &soft, result))
+		return NULL;
+	return soft.error_data->message;
+}
+
+static inline char *
+MlsDomainCheck(Datum value, bool isnull, Oid domain, void **extra, MemoryContext mcxt)
+{
+	ErrorSaveContext soft = {T_ErrorSaveContext, .details_wanted = true};
+
+	if (domain_check_safe(value, isnull, domain, extra, mcxt, (Node *) &soft))
+		return NULL;
+	return soft.error_data->message;
+}
+#else
+static inline char *
+MlsInputCall(FmgrInfo *flinfo, char *text, Oid typioparam, int32 typmod, Datum *result)
+{
+	*result = InputFunctionCall(flinfo, text, typioparam, typmod);
+	return NULL;
+}
+
+static inline char *
+MlsDomainCheck(Datum value, bool isnull, Oid domain, void **extra, MemoryContext mcxt)
+{
+	domain_check(value, isnull, domain, extra, mcxt);
+	return NULL;
 }
 #endif
 

@@ -21,21 +21,21 @@ extern MlsEncoder *mls_encoder_create(const MlsFunction *fn, const MlsServer *se
  * array of composites) the array's length. Raises, naming function, argument and kind, for values JSON cannot carry.
  * Equal encodings mean equal model input.
  */
-extern int	mls_encode_row(MlsEncoder *encoder, const Datum *values, const bool *nulls, StringInfo out);
+extern int mls_encode_row(MlsEncoder *encoder, const Datum *values, const bool *nulls, StringInfo out);
 
 /* A slice of an encoded buffer: one argument tuple. */
 typedef struct MlsRowSlice
 {
 	const char *data;
-	int			len;
-	int			model_rows; /* as mls_encode_row returned */
+	int len;
+	int model_rows; /* as mls_encode_row returned */
 } MlsRowSlice;
 
 /* Append to out the body that carries these argument tuples, in order. */
 extern void mls_encode_body(MlsEncoder *encoder, const MlsRowSlice *rows, int nrows, StringInfo out);
 
 /* How many bytes a body is longer than the sum of its rows, about: for max_batch_bytes. */
-extern int	mls_encode_overhead(const MlsEncoder *encoder);
+extern int mls_encode_overhead(const MlsEncoder *encoder);
 
 /* For hints: was the format guessed because the endpoint declares nothing? */
 extern bool mls_encoder_guessed(const MlsEncoder *encoder);

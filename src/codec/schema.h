@@ -21,25 +21,25 @@ typedef enum MlsJsonType
 
 typedef struct MlsField
 {
-	char	   *name;
+	char *name;
 	MlsJsonType type;
-	char	   *format;		 /* "int64", "date-time", ... or NULL */
-	MlsJsonType element;	 /* of an array */
-	bool		nullable;
+	char *format;		 /* "int64", "date-time", ... or NULL */
+	MlsJsonType element; /* of an array */
+	bool nullable;
 } MlsField;
 
 typedef struct MlsSchema
 {
 	MlsRequestFormat format; /* never AUTO once a schema was made */
-	int			ninputs;
-	MlsField   *inputs;
-	int			noutputs; /* 0: not declared */
-	MlsField   *outputs;
-	bool		inputs_known; /* false: nothing could be inferred; reason says why */
-	char	   *reason;
-	char	   *rows_open;	/* what a request puts before the rows when the names are not the format's usual ones */
-	char	   *rows_close; /* and after them; both NULL otherwise */
-	char	   *results_key; /* dotted path to the array of results when the document names one, or NULL */
+	int ninputs;
+	MlsField *inputs;
+	int noutputs; /* 0: not declared */
+	MlsField *outputs;
+	bool inputs_known; /* false: nothing could be inferred; reason says why */
+	char *reason;
+	char *rows_open;   /* what a request puts before the rows when the names are not the format's usual ones */
+	char *rows_close;  /* and after them; both NULL otherwise */
+	char *results_key; /* dotted path to the array of results when the document names one, or NULL */
 } MlsSchema;
 
 /* Make a schema of a swagger 2.0 or OpenAPI 3.x document; palloc'd. scoring_path: the path of the server's url. */

@@ -1,0 +1,70 @@
+/*
+ * decode_value.h - one value of a reply's JSON to an SQL value.
+ *
+ * Readers are made once per call and plan. They do not raise for what the endpoint sent (but before PostgreSQL 16 the
+ * input functions of types without a fast path do): they return NULL, or the palloc'd reason why the value does not fit.
+ */
+#ifndef MLS_DECODE_VALUE_H
+#define MLS_DECODE_VALUE_H
+
+#include "access/tupdesc.h"
+#include "codec/json_read.h"
+#include "fmgr.h"
+
+/* How to tell the one result among an object's members. */
+typedef struct MlsResultNames
+{
+	char *output; /* the only output that the endpoint declares and that is not an input, or NULL */
+	int ninputs;
+	char **inputs; /* the function's arguments; all names in UTF-8 */
+} MlsResultNames;
+
+typedef struct MlsValueReader MlsValueReader;
+
+struct MlsValueReader
+{
+	/* item is not null and, for types that unwrap, no container of one */
+	char *(*read)(MlsValueReader *reader, const MlsSpan *item, Datum *value);
+	Oid type; /* domains looked through */
+	int32 typmod;
+	bool unwrap_array;			 /* [1] stands for 1 */
+	bool unwrap_object;			 /* {"score": 1} stands for 1 */
+	const MlsResultNames *names; /* for unwrapping objects; NULL: only those with one member */
+	Oid domain;					 /* to check the value against, or invalid */
+	void *domain_cache;
+	MemoryContext cxt; /* the reader's own */
+
+	FmgrInfo input;
+	Oid input_param;
+
+	MlsValueReader *element; /* of an array */
+	int16 element_len;
+	bool element_byval;
+	char element_align;
+	bool flat; /* nested arrays are the elements' own */
+	bool lone; /* what is no array is an array of one */
+
+	struct MlsRecordReader *record;
+};
+
+extern MlsValueReader *mls_value_reader(Oid type, int32 typmod, const MlsResultNames *names);
+
+/* Rows of desc, which must be blessed or a named type's; the column skip (or -1) is left NULL. */
+extern MlsValueReader *mls_record_reader(TupleDesc desc, int skip, const MlsResultNames *names);
+
+/* Arrays of what element reads, one dimension; an item that is no array counts as an array of one when lone. */
+extern MlsValueReader *mls_array_reader(MlsValueReader *element, Oid element_type, bool lone);
+
+/* Is there a column of this name (or one that differs in case, spaces, underscores)? Its index, or -1. */
+extern int mls_record_column(MlsValueReader *reader, const MlsSpan *key);
+extern int mls_record_live_columns(MlsValueReader *reader);
+
+extern char *mls_read_value(MlsValueReader *reader, const MlsSpan *item, Datum *value, bool *isnull);
+
+/* UTF-8 bytes in the server's encoding, NUL-terminated in *text. NULL, or the reason why that cannot be. */
+extern char *mls_from_utf8(const char *utf8, int len, char **text, int *text_len);
+
+/* The first part of a piece of a reply for messages, safe in any encoding; palloc'd. */
+extern char *mls_excerpt(const char *text, size_t len);
+
+#endif

@@ -1,0 +1,313 @@
+/*
+ * find_results.c - see find_results.h.
+ */
+#include "postgres.h"
+
+#include "codec/decode_nested.h"
+#include "codec/find_results.h"
+#include "codec/reshape.h"
+
+#define MAX_ENCODINGS 3 /* JSON in a string in a string */
+#define MAX_WRAPPERS 4	/* objects around the results */
+
+/* What the search is for. */
+typedef struct Search
+{
+	int wanted;
+	const char *results_key;
+	const MlsResultColumns *columns;
+	int encodings;
+	int wrappers;
+} Search;
+
+/* Names that endpoints put results under, the most telling first. */
+static const char *const result_keys[] = {"predictions", "Predictions", "Results", "results", "Result",
+										  "result",		 "outputs",		"output",  "Output",  "prediction",
+										  "scores",		 "score",		"data"};
+
+static char *search_text(Search *search, const char *text, size_t len, MlsResults *results);
+static char *search_object(Search *search, const MlsSpan *object, MlsResults *results);
+
+static char *
+not_json(const MlsJsonReader *r, const char *text, size_t len)
+{
+	size_t at = r->at - text;
+
+	if (len == 0)
+		return pstrdup("the reply is empty");
+	if (at >= len)
+		return psprintf("the reply is not JSON: %s after %zu bytes", r->error, len);
+	return psprintf("the reply is not JSON: %s at byte %zu: %s", r->error, at, mls_excerpt(text + at, len - at));
+}
+
+/* The value counts as the only result, if one is wanted. */
+static char *
+take_single(const Search *search, const MlsSpan *value, MlsResults *results)
+{
+	if (search->wanted == 1)
+	{
+		results->single = *value;
+		return NULL;
+	}
+	if (value->kind == MLS_SPAN_OBJECT)
+		return psprintf("the reply has no list of results, but an object with %s", mls_object_keys(value));
+	return psprintf("the reply has no list of results, but %s", mls_excerpt(value->start, value->len));
+}
+
+static void
+take_array(const MlsSpan *array, MlsResults *results)
+{
+	mls_json_inside(&results->reader, array);
+}
+
+/* What was rewritten by row is read instead. */
+static char *
+take_reshaped(const char *text, size_t len, char *reason, MlsResults *results)
+{
+	if (!text)
+		return reason;
+	mls_json_start(&results->reader, text, len);
+	mls_json_open(&results->reader);
+	return NULL;
+}
+
+/* A string in place of a document or of results: JSON once more, or a text that is the result. */
+static char *
+search_string(Search *search, const MlsSpan *string, MlsResults *results)
+{
+	char *inner = palloc(string->len + 1);
+	int len = mls_json_unescape(string, inner);
+	MlsJsonReader r;
+	MlsSpan value;
+	MlsSpanKind kind;
+
+	if (len >= 0 && search->encodings < MAX_ENCODINGS)
+	{
+		mls_json_start(&r, inner, len);
+		kind = mls_json_peek(&r);
+		if ((kind == MLS_SPAN_ARRAY || kind == MLS_SPAN_OBJECT || kind == MLS_SPAN_STRING) &&
+			mls_json_value(&r, &value) && mls_json_finish(&r))
+		{
+			search->encodings++;
+			return search_text(search, inner, len, results);
+		}
+	}
+	return take_single(search, string, results);
+}
+
+/* A value that is known to hold the results. */
+static char *
+search_value(Search *search, const MlsSpan *value, MlsResults *results)
+{
+	switch (value->kind)
+	{
+		case MLS_SPAN_ARRAY:
+			take_array(value, results);
+			return NULL;
+		case MLS_SPAN_OBJECT:
+			if (++search->wrappers > MAX_WRAPPERS)
+				return take_single(search, value, results);
+			return search_object(search, value, results);
+		case MLS_SPAN_STRING:
+			return search_string(search, value, results);
+		default:
+			return take_single(search, value, results);
+	}
+}
+
+/* An object's member; MLS_SPAN_NONE when it has none of that name. */
+static MlsSpan
+get_member(const MlsSpan *object, const char *name, size_t name_len)
+{
+	MlsSpan none = {.kind = MLS_SPAN_NONE};
+	char *wanted = pnstrdup(name, name_len);
+	MlsJsonReader r;
+	MlsSpan key;
+	MlsSpan value;
+
+	mls_json_inside(&r, object);
+	while (mls_json_next(&r, &key, &value))
+	{
+		if (mls_json_equals(&key, wanted))
+			return value;
+	}
+	return none;
+}
+
+/* Follow the dotted path that the schema gives. */
+static MlsSpan
+follow_path(const MlsSpan *object, const char *path)
+{
+	MlsSpan at = *object;
+
+	while (at.kind == MLS_SPAN_OBJECT)
+	{
+		size_t len = strcspn(path, ".");
+
+		at = get_member(&at, path, len);
+		if (path[len] == '\0')
+			return at;
+		path += len + 1;
+	}
+	at.kind = MLS_SPAN_NONE;
+	return at;
+}
+
+/* What the members of an object say about its form. */
+typedef struct Members
+{
+	int n;
+	int narrays;
+	int nfound; /* columns of the result among them */
+	bool found_are_arrays;
+	MlsSpan only; /* the last one */
+} Members;
+
+static void
+survey(const Search *search, const MlsSpan *object, Members *members)
+{
+	MlsJsonReader r;
+	MlsSpan key;
+	MlsSpan value;
+
+	memset(members, 0, sizeof(*members));
+	members->found_are_arrays = true;
+	mls_json_inside(&r, object);
+	while (mls_json_next(&r, &key, &value))
+	{
+		members->n++;
+		members->narrays += value.kind == MLS_SPAN_ARRAY;
+		members->only = value;
+		if (search->columns && search->columns->find(search->columns->arg, &key) >= 0)
+		{
+			members->nfound++;
+			members->found_are_arrays &= value.kind == MLS_SPAN_ARRAY;
+		}
+	}
+}
+
+/* Are these the tensors of an Open Inference reply? */
+static bool
+is_tensors(const MlsSpan *outputs)
+{
+	MlsJsonReader r;
+	MlsSpan first;
+
+	if (outputs->kind != MLS_SPAN_ARRAY)
+		return false;
+	mls_json_inside(&r, outputs);
+	return mls_json_next(&r, NULL, &first) && first.kind == MLS_SPAN_OBJECT &&
+		   get_member(&first, "shape", 5).kind == MLS_SPAN_ARRAY &&
+		   get_member(&first, "data", 4).kind == MLS_SPAN_ARRAY;
+}
+
+/* Columns of one value each, of which one result is wanted: they are its columns, whichever way one looks at it. */
+static bool
+all_of_one(const MlsSpan *object)
+{
+	MlsJsonReader r;
+	MlsSpan key;
+	MlsSpan value;
+
+	mls_json_inside(&r, object);
+	while (mls_json_next(&r, &key, &value))
+	{
+		if (value.kind != MLS_SPAN_ARRAY || mls_json_count(&value) != 1)
+			return false;
+	}
+	return true;
+}
+
+static char *
+search_columns(const MlsSpan *object, MlsResults *results)
+{
+	char *reason = NULL;
+	size_t len;
+	char *text = mls_reshape_columns(object, &len, &reason);
+
+	return take_reshaped(text, len, reason, results);
+}
+
+/* An object around the results, or the only result itself. */
+static char *
+search_object(Search *search, const MlsSpan *object, MlsResults *results)
+{
+	Members members;
+	MlsSpan value;
+	MlsSpan columns;
+	char *reason = NULL;
+	char *text;
+	size_t len;
+
+	if (search->results_key && search->wrappers == 0)
+	{
+		value = follow_path(object, search->results_key);
+		if (value.kind != MLS_SPAN_NONE)
+			return search_value(search, &value, results);
+	}
+
+	value = get_member(object, "outputs", 7);
+	if (is_tensors(&value))
+	{
+		text = mls_reshape_tensors(&value, &len, &reason);
+		return take_reshaped(text, len, reason, results);
+	}
+	columns = get_member(object, "columns", 7);
+	value = get_member(object, "data", 4);
+	if (columns.kind == MLS_SPAN_ARRAY && value.kind == MLS_SPAN_ARRAY)
+	{
+		text = mls_reshape_split(&columns, &value, &len, &reason);
+		return take_reshaped(text, len, reason, results);
+	}
+
+	survey(search, object, &members);
+	if (search->columns && members.nfound >= search->columns->n)
+	{
+		if (members.narrays == members.n && (search->wanted != 1 || all_of_one(object)))
+			return search_columns(object, results);
+		if (search->wanted == 1)
+			return take_single(search, object, results);
+	}
+
+	for (int i = 0; i < lengthof(result_keys); i++)
+	{
+		value = get_member(object, result_keys[i], strlen(result_keys[i]));
+		if (value.kind == MLS_SPAN_ARRAY || value.kind == MLS_SPAN_OBJECT || value.kind == MLS_SPAN_STRING ||
+			(value.kind != MLS_SPAN_NONE && search->wanted == 1 && members.n == 1))
+			return search_value(search, &value, results);
+	}
+	if (members.n == 1)
+		return search_value(search, &members.only, results);
+	if (members.n > 1 && members.narrays == members.n)
+		return search_columns(object, results);
+	return take_single(search, object, results);
+}
+
+static char *
+search_text(Search *search, const char *text, size_t len, MlsResults *results)
+{
+	MlsJsonReader r;
+	MlsSpan value;
+
+	mls_json_start(&r, text, len);
+	if (mls_json_peek(&r) == MLS_SPAN_ARRAY)
+	{
+		/* The usual case: items are checked as they are read. */
+		mls_json_open(&r);
+		results->reader = r;
+		return NULL;
+	}
+	if (!mls_json_value(&r, &value) || !mls_json_finish(&r))
+		return not_json(&r, text, len);
+	return search_value(search, &value, results);
+}
+
+char *
+mls_find_results(const char *body, size_t len, int wanted, const char *results_key, const MlsResultColumns *columns,
+				 MlsResults *results)
+{
+	Search search = {wanted, results_key, columns};
+
+	memset(results, 0, sizeof(*results));
+	return search_text(&search, body, len, results);
+}
