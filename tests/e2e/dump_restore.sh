@@ -1,5 +1,4 @@
 #!/bin/bash
-<<<<<<< Updated upstream
 # What a user configured survives pg_dump and restore: servers, mappings, functions, grants, in an order that works.
 . "$(dirname "$0")/../lib/tap.sh"
 
@@ -51,40 +50,4 @@ sql "GRANT SELECT ON ALL TABLES IN SCHEMA public TO dump_app; ALTER ROLE dump_ap
 unlike "$(PGUSER=dump_reader "$PGBIN/pg_dump" "$PGDATABASE" 2>&1)" 'sesame|a ready one' "another role's dump has no secrets"
 
 "$PGBIN/psql" -Xqd postgres -c "DROP DATABASE $restored" -c "DROP DATABASE $PGDATABASE" -c "DROP ROLE dump_app" -c "DROP ROLE dump_reader"
-=======
-# pg_dump carries servers, mappings and model functions over, in an order that restores.
-. "$(dirname "$0")/../lib/tap.sh"
-need_peer fast
-fast_function f "/tag/dumped"
-sql <<-EOF
-	ALTER SERVER f OPTIONS (SET auth 'key', ADD max_batch_rows '50', ADD timeout '20s');
-	CREATE USER MAPPING FOR postgres SERVER f OPTIONS (key 'the-key');
-	CREATE TABLE scored (id int, v float8);
-	CREATE VIEW a_view AS SELECT f(1, 'a', 'b', 'c', 1, 1, 1, 1, 1) AS v;
-	CREATE SCHEMA aaa;
-	CREATE FUNCTION aaa.first_by_name(k int) RETURNS float8 LANGUAGE ml_score STABLE AS 'f';
-	COMMENT ON FUNCTION f IS 'prices diamonds';
-EOF
-copy=${PGDATABASE}_copy
-for format in plain custom; do
-	sql "DROP DATABASE IF EXISTS \"$copy\"" 2>/dev/null
-	sql "CREATE DATABASE \"$copy\""
-	if [ $format = plain ]; then
-		out=$("$PGBIN/pg_dump" "$PGDATABASE" | PGDATABASE=$copy "$PGBIN/psql" -Xq -v ON_ERROR_STOP=1 -o /dev/null 2>&1)
-	else
-		"$PGBIN/pg_dump" -Fc -f "$RUN/dump-$PGVER" "$PGDATABASE"
-		out=$("$PGBIN/pg_restore" -j 2 --exit-on-error -d "$copy" "$RUN/dump-$PGVER" 2>&1)
-	fi
-	is "$out" "" "$format: restores without a complaint"
-	is "$(PGDATABASE=$copy sql "SELECT f(1, 'a', 'b', 'c', 1, 1, 1, 1, 1)")" 45 "$format: the function scores"
-	is "$(PGDATABASE=$copy sql "SELECT v FROM a_view")" 45 "$format: the view too"
-	is "$(PGDATABASE=$copy sql "SELECT array_to_string(srvoptions, ' ') FROM pg_foreign_server" | tr ' ' '\n' | grep -c -e max_batch_rows=50 -e timeout=20s -e auth=key)" 3 \
-		"$format: the server's options are there"
-	is "$(PGDATABASE=$copy sql "SELECT umoptions FROM pg_user_mappings")" "{key=the-key}" "$format: the mapping for its owner"
-	like "$(PGDATABASE=$copy sql_error "DROP SERVER f")" "2BP01" "$format: the functions depend on the server again"
-	is "$(PGDATABASE=$copy sql "DROP SERVER f CASCADE; SELECT count(*) FROM pg_proc p JOIN pg_language l ON l.oid = prolang WHERE lanname = 'ml_score'" 2>/dev/null)" 0 \
-		"$format: and go with it"
-done
-sql "DROP DATABASE \"$copy\""
->>>>>>> Stashed changes
 done_testing
