@@ -1,0 +1,472 @@
+/*
+ * call.c - one call of a model function, at run time. See call.h.
+ *
+ * A batch goes: open (gathers tuples) -> closed (its segments wait, are sent, come back) -> done (results are read) ->
+ * free (used again). Closed and done batches stand in one list in the order of their rows, so giving back is popping
+ * from its head. What an exchange's failure means for its rows is decided here: a batch that was too large, too slow or
+ * rejected is cut in halves and sent again, until what fails is a single row.
+ */
+#include "scoring/call.h"
+
+#include "access/htup_details.h"
+#include "auth/auth.h"
+#include "catalog/pg_proc.h"
+#include "codec/decode.h"
+#include "miscadmin.h"
+#include "scoring/batch.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+struct MlsCall
+{
+	MemoryContext context;
+	MlsFunction *fn;
+	MlsServer *server;
+	MlsEndpoint *endpoint;
+	MlsEncoder *encoder;
+	MlsDecoder *decoder;
+	bool unbatched;
+	bool dedup;
+	int max_rows_bytes; /* of a batch's encoded tuples */
+	MlsBatch *open;
+	dlist_head closed; /* in row order, done ones first to go */
+	dlist_head free;
+	int in_flight; /* segments sent */
+	int waiting;   /* segments to be sent */
+	MlsCallStats stats;
+	char *first_reason; /* of the rows that failed and gave NULL */
+};
+
+/* As whom does fnoid reach its server: the owner of a SECURITY DEFINER function, else the current user. */
+static Oid
+calling_user(Oid fnoid)
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(fnoid));
+	Oid userid = GetUserId();
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", fnoid);
+	if (((Form_pg_proc) GETSTRUCT(tuple))->prosecdef)
+		userid = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	return userid;
+}
+
+MlsCall *
+mls_call_open(Oid fnoid)
+{
+	MlsCall *call = palloc0(sizeof(MlsCall));
+	Oid userid = calling_user(fnoid);
+	const MlsSchema *schema;
+
+	call->context = CurrentMemoryContext;
+	call->fn = mls_function_load(fnoid);
+	call->server = mls_server_load(call->fn->serverid);
+	call->endpoint = mls_endpoint_open(call->server, userid);
+	schema = mls_schema_get(call->server, userid);
+	call->encoder = mls_encoder_create(call->fn, call->server, schema);
+	call->decoder = mls_decoder_create(call->fn, call->server, schema);
+	call->dedup = call->fn->volatility != PROVOLATILE_VOLATILE;
+	call->max_rows_bytes = Max(call->server->max_batch_bytes - mls_encode_overhead(call->encoder), 1);
+	dlist_init(&call->closed);
+	dlist_init(&call->free);
+	return call;
+}
+
+const MlsFunction *
+mls_call_function(const MlsCall *call)
+{
+	return call->fn;
+}
+
+void
+mls_call_set_unbatched(MlsCall *call)
+{
+	call->unbatched = true;
+	call->dedup = false;
+}
+
+int
+mls_call_batch_rows(MlsCall *call)
+{
+	return call->unbatched ? 1 : mls_endpoint_batch_rows(call->endpoint);
+}
+
+static MlsBatch *
+take_batch(MlsCall *call)
+{
+	MlsBatch *batch;
+
+	if (dlist_is_empty(&call->free))
+		batch = mls_batch_create(call->context);
+	else
+		batch = dlist_container(MlsBatch, node, dlist_pop_head_node(&call->free));
+	mls_batch_reset(batch, mls_call_batch_rows(call));
+	return batch;
+}
+
+void
+mls_call_flush(MlsCall *call)
+{
+	MlsBatch *batch = call->open;
+	int64 rows;
+
+	if (batch == NULL)
+		return;
+	call->open = NULL;
+	mls_batch_close(batch);
+	dlist_push_tail(&call->closed, &batch->node);
+	call->waiting++;
+
+	rows = batch->total_model_rows;
+	call->stats.batch_rows_min = call->stats.batches == 0 ? rows : Min(call->stats.batch_rows_min, rows);
+	call->stats.batch_rows_max = Max(call->stats.batch_rows_max, rows);
+	call->stats.batches++;
+}
+
+/* The tuple behind start made the open batch too large: close it without that tuple, which starts the next. */
+static void
+move_to_next_batch(MlsCall *call, int start)
+{
+	MlsBatch *full = call->open;
+	MlsBatch *next = take_batch(call);
+
+	appendBinaryStringInfo(&next->rows, full->rows.data + start, full->rows.len - start);
+	full->rows.len = start;
+	full->rows.data[start] = '\0';
+	mls_call_flush(call);
+	call->open = next;
+}
+
+static bool
+any_null(const bool *nulls, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		if (nulls[i])
+			return true;
+	}
+	return false;
+}
+
+MlsTicket
+mls_call_add(MlsCall *call, const Datum *values, const bool *nulls, int64 row)
+{
+	MlsTicket ticket = {NULL, -1};
+	int start;
+	int model_rows;
+	bool repeated;
+
+	if (call->fn->strict && any_null(nulls, call->fn->nargs))
+		return ticket;
+	if (call->open == NULL)
+		call->open = take_batch(call);
+
+	start = call->open->rows.len;
+	model_rows = mls_encode_row(call->encoder, values, nulls, &call->open->rows);
+	if (call->open->ntuples > 0 && call->open->rows.len > call->max_rows_bytes)
+	{
+		move_to_next_batch(call, start);
+		start = 0;
+	}
+	ticket.batch = call->open;
+	ticket.index = mls_batch_keep(call->open, start, model_rows, call->dedup, &repeated);
+	call->open->last_row = row;
+	if (repeated)
+		call->stats.deduplicated++;
+	else if (call->open->total_model_rows >= mls_call_batch_rows(call) ||
+			 call->open->ntuples >= call->open->max_tuples)
+		mls_call_flush(call);
+	return ticket;
+}
+
+bool
+mls_call_wants_rows(const MlsCall *call)
+{
+	int parallel = call->unbatched ? 1 : mls_endpoint_parallel(call->endpoint);
+
+	return call->in_flight + call->waiting < parallel + Max(parallel / 4, 1);
+}
+
+/* A copy of failure that lives as long as the batch's results; reason replaces its text when given. */
+static MlsFailure *
+keep_failure(MlsBatch *batch, const MlsFailure *failure)
+{
+	MemoryContext old = MemoryContextSwitchTo(batch->context);
+	MlsFailure *copy = palloc(sizeof(MlsFailure));
+
+	*copy = *failure;
+	copy->message = failure->message ? pstrdup(failure->message) : NULL;
+	copy->detail = failure->detail ? pstrdup(failure->detail) : NULL;
+	copy->hint = failure->hint ? pstrdup(failure->hint) : NULL;
+	copy->request_id = failure->request_id ? pstrdup(failure->request_id) : NULL;
+	MemoryContextSwitchTo(old);
+	return copy;
+}
+
+/* The endpoint could not take this segment. Cut it where that may help, else its rows have failed. */
+static void
+segment_failed(MlsCall *call, MlsBatch *batch, MlsSegment *segment, const MlsFailure *failure)
+{
+	bool smaller_may_pass = failure->kind == MLS_FAILURE_REJECTED || failure->kind == MLS_FAILURE_TIMEOUT ||
+							failure->kind == MLS_FAILURE_TOO_LARGE;
+
+	if (smaller_may_pass && segment->count > 1)
+	{
+		mls_batch_halve(batch, segment);
+		call->waiting += 2;
+	}
+	else
+		mls_batch_fail(batch, segment, keep_failure(batch, failure));
+}
+
+/* The reply cannot be read as results. With bad_row known the others may be fine, and get their own requests. */
+static void
+segment_unreadable(MlsCall *call, MlsBatch *batch, MlsSegment *segment, char *reason, int bad_row)
+{
+	MlsFailure failure = {0};
+
+	failure.kind = bad_row >= 0 ? MLS_FAILURE_REJECTED : MLS_FAILURE_CONFIGURATION;
+	failure.sqlstate = ERRCODE_PROTOCOL_VIOLATION;
+	failure.http_status = 200;
+	failure.message = psprintf("could not use the reply of server \"%s\" as results of function %s", call->server->name,
+							   call->fn->name);
+	failure.detail = reason;
+	failure.hint = mls_encoder_guessed(call->encoder)
+					   ? "The endpoint declares no signature, so the request's layout was assumed; set the server's "
+						 "option request_format if the model takes another."
+					   : "Compare the function's result type with what ml_score.describe() shows of the endpoint.";
+	failure.request_id = (char *) mls_exchange_request_id(segment->exchange);
+	if (bad_row >= 0 && segment->count > 1 && call->server->on_error == MLS_ON_ERROR_FAIL &&
+		call->fn->error_column < 0)
+		failure.kind = MLS_FAILURE_CONFIGURATION;
+	segment_failed(call, batch, segment, &failure);
+}
+
+/* An exchange made its end: results, or what to do without. */
+static void
+collect_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment)
+{
+	const MlsFailure *failure = mls_exchange_failure(segment->exchange);
+	const char *body;
+	size_t len;
+	char *reason;
+	int bad_row = -1;
+
+	call->in_flight--;
+	if (failure)
+	{
+		segment_failed(call, batch, segment, failure);
+		return;
+	}
+	body = mls_exchange_body(segment->exchange, &len);
+	reason = mls_decode_reply(call->decoder, body, len, segment->count,
+							  batch->unusual_rows ? batch->model_rows + segment->first : NULL, batch->context,
+							  batch->values + segment->first, batch->nulls + segment->first, &bad_row);
+	if (reason)
+		segment_unreadable(call, batch, segment, reason, bad_row);
+	else
+		mls_batch_finish(batch, segment);
+}
+
+static void
+send_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment)
+{
+	int rows = 0;
+
+	for (int i = 0; i < segment->count; i++)
+		rows += batch->model_rows[segment->first + i];
+	mls_batch_assemble(batch, call->encoder, segment);
+	segment->exchange = mls_exchange_post(call->endpoint, segment->body.data, segment->body.len, rows);
+	dlist_delete(&segment->node);
+	dlist_push_tail(&batch->sent, &segment->node);
+	call->waiting--;
+	call->in_flight++;
+}
+
+void
+mls_call_advance(MlsCall *call)
+{
+	int parallel = call->unbatched ? 1 : mls_endpoint_parallel(call->endpoint);
+	dlist_iter batches;
+	dlist_mutable_iter segments;
+
+	if (call->in_flight + call->waiting == 0)
+		return;
+	dlist_foreach(batches, &call->closed)
+	{
+		MlsBatch *batch = dlist_container(MlsBatch, node, batches.cur);
+
+		if (batch->unfinished == 0)
+			continue;
+		dlist_foreach_modify(segments, &batch->sent)
+		{
+			MlsSegment *segment = dlist_container(MlsSegment, node, segments.cur);
+
+			if (mls_exchange_done(segment->exchange))
+				collect_segment(call, batch, segment);
+		}
+		while (call->in_flight < parallel && !dlist_is_empty(&batch->waiting))
+			send_segment(call, batch, dlist_head_element(MlsSegment, node, &batch->waiting));
+	}
+}
+
+bool
+mls_ticket_ready(MlsTicket ticket)
+{
+	return ticket.batch == NULL || (ticket.batch->closed && ticket.batch->unfinished == 0);
+}
+
+bool
+mls_ticket_is_open(MlsTicket ticket)
+{
+	return ticket.batch != NULL && !ticket.batch->closed;
+}
+
+static void
+function_context(void *arg)
+{
+	errcontext("model function %s", ((MlsCall *) arg)->fn->name);
+}
+
+static void
+raise_failure(MlsCall *call, const MlsFailure *failure)
+{
+	ErrorContextCallback context = {error_context_stack, function_context, call};
+
+	error_context_stack = &context;
+	mls_failure_raise(call->server, failure);
+}
+
+/* A row failed: an error, or what the function's owner asked for instead. */
+static Datum
+failed_result(MlsCall *call, MlsBatch *batch, const MlsFailure *failure, bool *isnull)
+{
+	if (call->fn->error_column < 0 && call->server->on_error == MLS_ON_ERROR_FAIL)
+		raise_failure(call, failure);
+	call->stats.failed_rows++;
+	if (call->fn->error_column >= 0)
+	{
+		char *reason = failure->detail ? psprintf("%s: %s", failure->message, failure->detail) : failure->message;
+
+		return mls_decode_failed_row(call->decoder, reason, batch->context, isnull);
+	}
+	if (call->first_reason == NULL)
+		call->first_reason = MemoryContextStrdup(call->context, failure->message);
+	*isnull = true;
+	return (Datum) 0;
+}
+
+Datum
+mls_ticket_result(MlsCall *call, MlsTicket ticket, bool *isnull)
+{
+	MlsBatch *batch = ticket.batch;
+
+	if (batch == NULL)
+	{
+		*isnull = true;
+		return (Datum) 0;
+	}
+	if (unlikely(batch->failures[ticket.index] != NULL))
+		return failed_result(call, batch, batch->failures[ticket.index], isnull);
+	*isnull = batch->nulls[ticket.index];
+	return batch->values[ticket.index];
+}
+
+void
+mls_call_release(MlsCall *call, int64 row)
+{
+	while (!dlist_is_empty(&call->closed))
+	{
+		MlsBatch *batch = dlist_head_element(MlsBatch, node, &call->closed);
+
+		if (batch->unfinished > 0 || batch->last_row >= row)
+			break;
+		dlist_delete(&batch->node);
+		MemoryContextReset(batch->context);
+		dlist_push_head(&call->free, &batch->node);
+	}
+}
+
+void
+mls_call_reset(MlsCall *call)
+{
+	if (call->open)
+		dlist_push_tail(&call->closed, &call->open->node);
+	call->open = NULL;
+	while (!dlist_is_empty(&call->closed))
+	{
+		MlsBatch *batch = dlist_container(MlsBatch, node, dlist_pop_head_node(&call->closed));
+
+		mls_batch_cut(batch);
+		MemoryContextReset(batch->context);
+		dlist_push_head(&call->free, &batch->node);
+	}
+	call->in_flight = 0;
+	call->waiting = 0;
+}
+
+Size
+mls_call_memory(const MlsCall *call)
+{
+	Size size = call->open ? mls_batch_memory(call->open) : 0;
+	dlist_iter iter;
+
+	dlist_foreach(iter, &call->closed)
+	{
+		size += mls_batch_memory(dlist_container(MlsBatch, node, iter.cur));
+	}
+	return size;
+}
+
+void
+mls_call_stats(const MlsCall *call, MlsCallStats *stats)
+{
+	*stats = call->stats;
+	stats->wire = *mls_endpoint_counters(call->endpoint);
+}
+
+void
+mls_call_stats_add(MlsCallStats *into, const MlsCallStats *from)
+{
+	MlsCounters *wire = &into->wire;
+
+	if (from->batches > 0)
+		into->batch_rows_min = into->batches > 0 ? Min(into->batch_rows_min, from->batch_rows_min) : from->batch_rows_min;
+	into->batch_rows_max = Max(into->batch_rows_max, from->batch_rows_max);
+	into->batches += from->batches;
+	into->deduplicated += from->deduplicated;
+	into->failed_rows += from->failed_rows;
+
+	if (from->wire.exchanges > 0)
+		wire->latency_us_min = wire->exchanges > 0 ? Min(wire->latency_us_min, from->wire.latency_us_min)
+												   : from->wire.latency_us_min;
+	wire->latency_us_max = Max(wire->latency_us_max, from->wire.latency_us_max);
+	wire->latency_us_sum += from->wire.latency_us_sum;
+	wire->exchanges += from->wire.exchanges;
+	wire->requests += from->wire.requests;
+	wire->retries += from->wire.retries;
+	wire->throttled += from->wire.throttled;
+	wire->failed += from->wire.failed;
+	wire->rows += from->wire.rows;
+	wire->bytes_sent += from->wire.bytes_sent;
+	wire->bytes_received += from->wire.bytes_received;
+	wire->max_in_flight = Max(wire->max_in_flight, from->wire.max_in_flight);
+}
+
+bool
+mls_call_warn_failed(const MlsCall *call)
+{
+	if (call->first_reason == NULL)
+		return false;
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg_plural("function %s gave NULL for %lld row that could not be scored",
+						   "function %s gave NULL for %lld rows that could not be scored",
+						   (unsigned long) call->stats.failed_rows, call->fn->name,
+						   (long long) call->stats.failed_rows),
+			 errdetail("First reason: %s.", call->first_reason),
+			 errhint("The option on_error of server \"%s\" is null; with fail the statement stops instead.",
+					 call->server->name)));
+	return true;
+}

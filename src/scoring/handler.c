@@ -1,0 +1,134 @@
+/*
+ * handler.c - language ml_score's call handler: one row, one request.
+ *
+ * Calls that the planner hook could not lift into a scan end here: PL/pgSQL expressions, SELECT f(1) without a table,
+ * CHECK constraints, set-returning functions, and everything when the library is not preloaded. The prepared call is
+ * kept with the expression (fn_extra), so the rows of a query share it.
+ */
+#include "scoring/handler.h"
+
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "scoring/call.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+
+PG_FUNCTION_INFO_V1(mls_call_handler);
+
+typedef struct HandlerState
+{
+	MlsCall *call;
+	MemoryContext context;
+	int64 row;
+	bool warned;
+} HandlerState;
+
+/* The first call in a session without preload says, once, what the user is missing. */
+static void
+mention_preload(void)
+{
+	static bool mentioned;
+
+	if (mls_preloaded || mentioned)
+		return;
+	mentioned = true;
+	ereport(NOTICE, (errmsg("model functions are called row by row in this server"),
+					 errhint("Add ml_score to shared_preload_libraries and restart PostgreSQL to have rows scored in "
+							 "batches.")));
+}
+
+static HandlerState *
+handler_state(FmgrInfo *flinfo)
+{
+	HandlerState *state = flinfo->fn_extra;
+	MemoryContext context;
+	MemoryContext old;
+
+	if (state)
+		return state;
+	mention_preload();
+	context = AllocSetContextCreate(flinfo->fn_mcxt, "ml_score function", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(context);
+	state = palloc0(sizeof(HandlerState));
+	state->context = context;
+	state->call = mls_call_open(flinfo->fn_oid);
+	mls_call_set_unbatched(state->call);
+	MemoryContextSwitchTo(old);
+	flinfo->fn_extra = state;
+	return state;
+}
+
+/* Send one tuple and wait for its result, which lives until the next. */
+static Datum
+score_one(HandlerState *state, FunctionCallInfo fcinfo, bool *isnull)
+{
+	Datum values[FUNC_MAX_ARGS];
+	bool nulls[FUNC_MAX_ARGS];
+	MlsTicket ticket;
+
+	mls_call_reset(state->call);
+	for (int i = 0; i < fcinfo->nargs; i++)
+	{
+		values[i] = fcinfo->args[i].value;
+		nulls[i] = fcinfo->args[i].isnull;
+	}
+	ticket = mls_call_add(state->call, values, nulls, state->row++);
+	mls_call_flush(state->call);
+	mls_call_advance(state->call);
+	while (!mls_ticket_ready(ticket))
+	{
+		mls_exchange_pump(true);
+		mls_call_advance(state->call);
+	}
+	return mls_ticket_result(state->call, ticket, isnull);
+}
+
+/* A set-returning function: the row's result, or each element of an array of results, is a row of the set. */
+static Datum
+return_set(HandlerState *state, FunctionCallInfo fcinfo)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	const MlsFunction *fn = mls_call_function(state->call);
+	bool isnull;
+	Datum result;
+
+	InitMaterializedSRF(fcinfo, fn->result_desc ? 0 : MAT_SRF_USE_EXPECTED_DESC);
+	result = score_one(state, fcinfo, &isnull);
+	if (isnull)
+		return (Datum) 0;
+	if (fn->result_desc)
+	{
+		HeapTupleData tuple;
+		HeapTupleHeader header = DatumGetHeapTupleHeader(result);
+
+		tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+		ItemPointerSetInvalid(&tuple.t_self);
+		tuple.t_tableOid = InvalidOid;
+		tuple.t_data = header;
+		tuplestore_puttuple(rsinfo->setResult, &tuple);
+	}
+	else
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, &result, &isnull);
+	return (Datum) 0;
+}
+
+Datum
+mls_call_handler(PG_FUNCTION_ARGS)
+{
+	HandlerState *state = handler_state(fcinfo->flinfo);
+	bool isnull;
+	Datum result;
+	int16 len;
+	bool byval;
+
+	if (fcinfo->flinfo->fn_retset)
+		return return_set(state, fcinfo);
+
+	result = score_one(state, fcinfo, &isnull);
+	if (!state->warned)
+		state->warned = mls_call_warn_failed(state->call);
+	if (isnull)
+		PG_RETURN_NULL();
+	get_typlenbyval(get_func_rettype(fcinfo->flinfo->fn_oid), &len, &byval);
+	return datumCopy(result, byval, len);
+}
