@@ -13,6 +13,8 @@
 #endif
 #include "storage/latch.h"
 #if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
 #include "storage/waiteventset.h"
 #endif
 #include "utils/acl.h"
@@ -39,9 +41,12 @@
 /* PostgreSQL 16: one function checks the privileges on any kind of object. */
 #if PG_VERSION_NUM < 160000
 #include "catalog/pg_foreign_server.h"
+#include "catalog/pg_proc.h"
 static inline AclResult
 object_aclcheck(Oid class_id, Oid object_id, Oid role, AclMode mode)
 {
+	if (class_id == ProcedureRelationId)
+		return pg_proc_aclcheck(object_id, role, mode);
 	Assert(class_id == ForeignServerRelationId);
 	return pg_foreign_server_aclcheck(object_id, role, mode);
 }
@@ -90,6 +95,13 @@ MlsDomainCheck(Datum value, bool isnull, Oid domain, void **extra, MemoryContext
 	domain_check(value, isnull, domain, extra, mcxt);
 	return NULL;
 }
+#endif
+
+/* PostgreSQL 18: RETURNING can name the old and the new row. */
+#if PG_VERSION_NUM < 180000
+#define MlsVarReturningType(var) 0
+#else
+#define MlsVarReturningType(var) ((var)->varreturningtype)
 #endif
 
 #endif

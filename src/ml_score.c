@@ -5,6 +5,7 @@
 
 #include "catalog/server.h"
 #include "miscadmin.h"
+#include "scoring/rewrite.h"
 #include "transport/exchange.h"
 
 PG_MODULE_MAGIC;
@@ -21,4 +22,5 @@ _PG_init(void)
 	mls_guc_init();
 	mls_catalog_init();
 	mls_transport_init();
+	mls_planner_init();
 }

@@ -8,14 +8,10 @@
  */
 #include "scoring/call.h"
 
-#include "access/htup_details.h"
-#include "auth/auth.h"
-#include "catalog/pg_proc.h"
 #include "codec/decode.h"
 #include "miscadmin.h"
 #include "scoring/batch.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 
 struct MlsCall
 {
@@ -37,30 +33,16 @@ struct MlsCall
 	char *first_reason; /* of the rows that failed and gave NULL */
 };
 
-/* As whom does fnoid reach its server: the owner of a SECURITY DEFINER function, else the current user. */
-static Oid
-calling_user(Oid fnoid)
-{
-	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(fnoid));
-	Oid userid = GetUserId();
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", fnoid);
-	if (((Form_pg_proc) GETSTRUCT(tuple))->prosecdef)
-		userid = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
-	ReleaseSysCache(tuple);
-	return userid;
-}
-
 MlsCall *
 mls_call_open(Oid fnoid)
 {
 	MlsCall *call = palloc0(sizeof(MlsCall));
-	Oid userid = calling_user(fnoid);
 	const MlsSchema *schema;
+	Oid userid;
 
 	call->context = CurrentMemoryContext;
 	call->fn = mls_function_load(fnoid);
+	userid = call->fn->security_definer ? call->fn->owner : GetUserId();
 	call->server = mls_server_load(call->fn->serverid);
 	call->endpoint = mls_endpoint_open(call->server, userid);
 	schema = mls_schema_get(call->server, userid);

@@ -5,9 +5,6 @@
 #define MLS_SCAN_STATE_H
 
 #include "commands/explain.h"
-#if PG_VERSION_NUM >= 180000
-#include "commands/explain_format.h"
-#endif
 #include "nodes/execnodes.h"
 #include "scoring/rows.h"
 #include "scoring/scan.h"

@@ -1,0 +1,21 @@
+/*
+ * rewrite.h - from finished plans to plans that score in batches.
+ */
+#ifndef MLS_REWRITE_H
+#define MLS_REWRITE_H
+
+#include "scoring/stack.h"
+
+/* Rewrite everything in stmt, in place. cursor_options as the planner got them. */
+extern void mls_rewrite_statement(PlannedStmt *stmt, int cursor_options);
+
+/* rewrite_join.c: calls in a join's conditions, made below its inputs. join's inputs were rewritten before. */
+extern void mls_rewrite_join_conditions(MlsRewrite *rewrite, Join *join);
+
+/* rewrite_agg.c: calls in arguments of aggregates, window functions and set-returning functions, made below. */
+extern void mls_rewrite_agg_arguments(MlsRewrite *rewrite, Plan *plan);
+
+/* hook.c: the planner hook. */
+extern void mls_planner_init(void);
+
+#endif
