@@ -156,8 +156,7 @@ mls_call_add(MlsCall *call, const Datum *values, const bool *nulls, int64 row)
 	call->open->last_row = row;
 	if (repeated)
 		call->stats.deduplicated++;
-	else if (call->open->total_model_rows >= mls_call_batch_rows(call) ||
-			 call->open->ntuples >= call->open->max_tuples)
+	else if (call->open->total_model_rows >= mls_call_batch_rows(call) || call->open->ntuples >= call->open->max_tuples)
 		mls_call_flush(call);
 	return ticket;
 }
@@ -219,8 +218,7 @@ segment_unreadable(MlsCall *call, MlsBatch *batch, MlsSegment *segment, char *re
 						 "option request_format if the model takes another."
 					   : "Compare the function's result type with what ml_score.describe() shows of the endpoint.";
 	failure.request_id = (char *) mls_exchange_request_id(segment->exchange);
-	if (bad_row >= 0 && segment->count > 1 && call->server->on_error == MLS_ON_ERROR_FAIL &&
-		call->fn->error_column < 0)
+	if (bad_row >= 0 && segment->count > 1 && call->server->on_error == MLS_ON_ERROR_FAIL && call->fn->error_column < 0)
 		failure.kind = MLS_FAILURE_CONFIGURATION;
 	segment_failed(call, batch, segment, &failure);
 }
@@ -389,7 +387,7 @@ mls_call_reset(MlsCall *call)
 }
 
 Size
-mls_call_memory(const MlsCall *call)
+mls_call_memory(MlsCall *call)
 {
 	Size size = call->open ? mls_batch_memory(call->open) : 0;
 	dlist_iter iter;
@@ -414,15 +412,16 @@ mls_call_stats_add(MlsCallStats *into, const MlsCallStats *from)
 	MlsCounters *wire = &into->wire;
 
 	if (from->batches > 0)
-		into->batch_rows_min = into->batches > 0 ? Min(into->batch_rows_min, from->batch_rows_min) : from->batch_rows_min;
+		into->batch_rows_min =
+			into->batches > 0 ? Min(into->batch_rows_min, from->batch_rows_min) : from->batch_rows_min;
 	into->batch_rows_max = Max(into->batch_rows_max, from->batch_rows_max);
 	into->batches += from->batches;
 	into->deduplicated += from->deduplicated;
 	into->failed_rows += from->failed_rows;
 
 	if (from->wire.exchanges > 0)
-		wire->latency_us_min = wire->exchanges > 0 ? Min(wire->latency_us_min, from->wire.latency_us_min)
-												   : from->wire.latency_us_min;
+		wire->latency_us_min =
+			wire->exchanges > 0 ? Min(wire->latency_us_min, from->wire.latency_us_min) : from->wire.latency_us_min;
 	wire->latency_us_max = Max(wire->latency_us_max, from->wire.latency_us_max);
 	wire->latency_us_sum += from->wire.latency_us_sum;
 	wire->exchanges += from->wire.exchanges;
@@ -441,14 +440,13 @@ mls_call_warn_failed(const MlsCall *call)
 {
 	if (call->first_reason == NULL)
 		return false;
-	ereport(WARNING,
-			(errcode(ERRCODE_WARNING),
-			 errmsg_plural("function %s gave NULL for %lld row that could not be scored",
-						   "function %s gave NULL for %lld rows that could not be scored",
-						   (unsigned long) call->stats.failed_rows, call->fn->name,
-						   (long long) call->stats.failed_rows),
-			 errdetail("First reason: %s.", call->first_reason),
-			 errhint("The option on_error of server \"%s\" is null; with fail the statement stops instead.",
-					 call->server->name)));
+	ereport(WARNING, (errcode(ERRCODE_WARNING),
+					  errmsg_plural("function %s gave NULL for %lld row that could not be scored",
+									"function %s gave NULL for %lld rows that could not be scored",
+									(unsigned long) call->stats.failed_rows, call->fn->name,
+									(long long) call->stats.failed_rows),
+					  errdetail("First reason: %s.", call->first_reason),
+					  errhint("The option on_error of server \"%s\" is null; with fail the statement stops instead.",
+							  call->server->name)));
 	return true;
 }

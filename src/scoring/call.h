@@ -79,7 +79,7 @@ extern void mls_call_release(MlsCall *call, int64 row);
 extern void mls_call_reset(MlsCall *call);
 
 /* Bytes held in rows, bodies and results. */
-extern Size mls_call_memory(const MlsCall *call);
+extern Size mls_call_memory(MlsCall *call);
 
 /* The figures so far. */
 extern void mls_call_stats(const MlsCall *call, MlsCallStats *stats);

@@ -6,11 +6,19 @@
  */
 #include "scoring/scan_state.h"
 
+#include <math.h>
+
 #include "catalog/server.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
 
 #include "compat.h"
+
+static void
+indent(ExplainState *es)
+{
+	appendStringInfoSpaces(es->str, es->indent * 2);
+}
 
 /* The call as the user wrote it, argument expressions included. */
 static char *
@@ -36,7 +44,7 @@ show_wire_text(const MlsCallStats *stats, ExplainState *es)
 {
 	const MlsCounters *wire = &stats->wire;
 
-	ExplainIndentText(es);
+	indent(es);
 	appendStringInfo(es->str, "Batches: %lld", (long long) stats->batches);
 	if (stats->batches > 0)
 		appendStringInfo(es->str, " (rows %lld..%lld)", (long long) stats->batch_rows_min,
@@ -55,7 +63,7 @@ show_wire_text(const MlsCallStats *stats, ExplainState *es)
 	appendStringInfoChar(es->str, '\n');
 	if (wire->exchanges == 0)
 		return;
-	ExplainIndentText(es);
+	indent(es);
 	appendStringInfo(es->str, "Latency: min %.1f / avg %.1f / max %.1f ms  In flight: %d\n",
 					 wire->latency_us_min / 1000.0, wire->latency_us_sum / 1000.0 / wire->exchanges,
 					 wire->latency_us_max / 1000.0, wire->max_in_flight);
@@ -105,7 +113,7 @@ explain_call(MlsScanState *state, int i, List *ancestors, ExplainState *es)
 
 	if (es->format == EXPLAIN_FORMAT_TEXT)
 	{
-		ExplainIndentText(es);
+		indent(es);
 		appendStringInfo(es->str, "Scoring: %s  Endpoint: %s\n", text, server->name);
 		es->indent++;
 	}

@@ -33,7 +33,8 @@ typedef struct LiftContext
 static bool
 is_call(Node *node)
 {
-	return IsA(node, FuncExpr) && !((FuncExpr *) node)->funcretset && mls_is_model_function(((FuncExpr *) node)->funcid);
+	return IsA(node, FuncExpr) && !((FuncExpr *) node)->funcretset &&
+		   mls_is_model_function(((FuncExpr *) node)->funcid);
 }
 
 static bool
@@ -275,7 +276,8 @@ lift_if(LiftContext *context, Node *node, Node *condition)
 		/* Evaluated here and in the expression itself: that must make no difference. */
 		if (contain_volatile_functions(condition) || is_bound_to_place(condition, context->bound_params))
 			return node;
-		inner.need = context->need ? (Node *) makeBoolExpr(AND_EXPR, list_make2(context->need, condition), -1) : condition;
+		inner.need =
+			context->need ? (Node *) makeBoolExpr(AND_EXPR, list_make2(context->need, condition), -1) : condition;
 	}
 	return lift_mutator(node, &inner);
 }
@@ -330,8 +332,7 @@ lift_case(LiftContext *context, CaseExpr *expr)
 		before = lappend(before, when);
 		when->result = (Expr *) lift_if(context, (Node *) when->result, case_reaches(lifted, before, true));
 	}
-	lifted->defresult =
-		(Expr *) lift_if(context, (Node *) lifted->defresult, case_reaches(lifted, before, false));
+	lifted->defresult = (Expr *) lift_if(context, (Node *) lifted->defresult, case_reaches(lifted, before, false));
 	return (Node *) lifted;
 }
 

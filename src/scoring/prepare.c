@@ -26,10 +26,11 @@ is_bare_select(SubLink *sublink)
 	return sublink->subLinkType == EXPR_SUBLINK && IsA(query, Query) && query->commandType == CMD_SELECT &&
 		   query->rtable == NIL && query->cteList == NIL && query->jointree->fromlist == NIL &&
 		   query->jointree->quals == NULL && !query->hasAggs && !query->hasWindowFuncs && !query->hasTargetSRFs &&
-		   !query->hasSubLinks && query->groupClause == NIL && query->groupingSets == NIL && query->havingQual == NULL &&
-		   query->distinctClause == NIL && query->sortClause == NIL && query->limitCount == NULL &&
-		   query->limitOffset == NULL && query->setOperations == NULL && query->rowMarks == NIL &&
-		   list_length(query->targetList) == 1 && mls_lift_contains_call((Node *) query->targetList);
+		   !query->hasSubLinks && query->groupClause == NIL && query->groupingSets == NIL &&
+		   query->havingQual == NULL && query->distinctClause == NIL && query->sortClause == NIL &&
+		   query->limitCount == NULL && query->limitOffset == NULL && query->setOperations == NULL &&
+		   query->rowMarks == NIL && list_length(query->targetList) == 1 &&
+		   mls_lift_contains_call((Node *) query->targetList);
 }
 
 static Node *

@@ -42,8 +42,7 @@ lift_below_set(MlsLift *lift, TargetEntry *tle)
 	TargetEntry *lifted = copyObject(tle);
 
 	if (IsA(tle->expr, FuncExpr) && ((FuncExpr *) tle->expr)->funcretset)
-		((FuncExpr *) lifted->expr)->args =
-			(List *) mls_lift_expr(lift, (Node *) ((FuncExpr *) lifted->expr)->args);
+		((FuncExpr *) lifted->expr)->args = (List *) mls_lift_expr(lift, (Node *) ((FuncExpr *) lifted->expr)->args);
 	else if (IsA(tle->expr, OpExpr) && ((OpExpr *) tle->expr)->opretset)
 		((OpExpr *) lifted->expr)->args = (List *) mls_lift_expr(lift, (Node *) ((OpExpr *) lifted->expr)->args);
 	else

@@ -77,7 +77,8 @@ mls_rows_next_number(const MlsRows *rows)
 static Size
 block_size(const MlsRows *rows)
 {
-	return ARENA_CHUNK + BLOCK_ROWS * (rows->ncolumns * (sizeof(Datum) + sizeof(bool)) + rows->ntickets * sizeof(MlsTicket));
+	return ARENA_CHUNK +
+		   BLOCK_ROWS * (rows->ncolumns * (sizeof(Datum) + sizeof(bool)) + rows->ntickets * sizeof(MlsTicket));
 }
 
 static RowBlock *

@@ -7,6 +7,8 @@
 #ifndef MLS_ROWS_H
 #define MLS_ROWS_H
 
+#include "ml_score.h"
+
 #include "executor/tuptable.h"
 #include "scoring/call.h"
 

@@ -14,6 +14,9 @@
  */
 #include "scoring/scan_state.h"
 
+#include "access/parallel.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_proc.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -105,8 +108,7 @@ begin_scan(CustomScanState *node, EState *estate, int eflags)
 	ListCell *need;
 
 	mls_scan_spec(cscan, &state->spec);
-	outerPlanState(node) =
-		ExecInitNode(outerPlan(cscan), estate, eflags & ~(EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK));
+	outerPlanState(node) = ExecInitNode(outerPlan(cscan), estate, eflags & ~(EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK));
 
 	attnos = palloc(sizeof(AttrNumber) * Max(list_length(state->spec.kept), 1));
 	foreach (lc, state->spec.kept)
@@ -121,8 +123,8 @@ begin_scan(CustomScanState *node, EState *estate, int eflags)
 
 	state->row_context = CreateExprContext(estate);
 	state->call_context = AllocSetContextCreate(estate->es_query_cxt, "ml_score scan", ALLOCSET_DEFAULT_SIZES);
-	state->rows = mls_rows_create(ExecGetResultType(outerPlanState(node)), attnos, list_length(state->spec.kept),
-								  state->ncalls);
+	state->rows =
+		mls_rows_create(ExecGetResultType(outerPlanState(node)), attnos, list_length(state->spec.kept), state->ncalls);
 	state->tickets = palloc(sizeof(MlsTicket) * state->ncalls);
 	state->unbatched = !mls_batching;
 }

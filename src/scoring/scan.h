@@ -7,6 +7,8 @@
 #ifndef MLS_SCAN_H
 #define MLS_SCAN_H
 
+#include "ml_score.h"
+
 #include "nodes/extensible.h"
 #include "nodes/plannodes.h"
 #include "scoring/call.h"
@@ -16,9 +18,9 @@
 /* What a scan is to do, beyond what a CustomScan says by itself. */
 typedef struct MlsScanSpec
 {
-	List *kept;	 /* int list: the child's columns that are handed up, by attribute number */
-	List *calls; /* FuncExprs over the child's columns (OUTER_VAR) */
-	List *needs; /* for each call: NULL, or the condition under which a row needs it */
+	List *kept;		   /* int list: the child's columns that are handed up, by attribute number */
+	List *calls;	   /* FuncExprs over the child's columns (OUTER_VAR) */
+	List *needs;	   /* for each call: NULL, or the condition under which a row needs it */
 	Node *limit_count; /* at most this many rows are asked for; NULL: not known */
 	Node *limit_offset;
 	bool read_all; /* what is above reads to the end */

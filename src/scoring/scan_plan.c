@@ -43,7 +43,8 @@ mls_scan_make(Plan *child, const MlsScanSpec *spec)
 bool
 mls_scan_is(const Plan *plan)
 {
-	return plan && IsA(plan, CustomScan) && strcmp(((const CustomScan *) plan)->methods->CustomName, MLS_SCAN_NAME) == 0;
+	return plan && IsA(plan, CustomScan) &&
+		   strcmp(((const CustomScan *) plan)->methods->CustomName, MLS_SCAN_NAME) == 0;
 }
 
 void

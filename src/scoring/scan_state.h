@@ -4,6 +4,8 @@
 #ifndef MLS_SCAN_STATE_H
 #define MLS_SCAN_STATE_H
 
+#include "ml_score.h"
+
 #include "commands/explain.h"
 #include "nodes/execnodes.h"
 #include "scoring/rows.h"
@@ -42,13 +44,13 @@ typedef struct MlsScanState
 	bool unbatched;
 	bool opened;
 	bool input_ended;
-	bool emitted;	  /* the head row was handed up and is to be dropped */
-	int64 bound;	  /* rows that will be asked for; -1 not known */
-	int64 read;		  /* rows read from the child since the last rescan */
-	int64 window;	  /* rows that may be read and not handed up */
-	int64 handed_up;  /* rows since the window last grew */
-	int since_service; /* rows handed up since the network was looked at */
-	MlsSharedStats *shared;	   /* parallel query */
+	bool emitted;				/* the head row was handed up and is to be dropped */
+	int64 bound;				/* rows that will be asked for; -1 not known */
+	int64 read;					/* rows read from the child since the last rescan */
+	int64 window;				/* rows that may be read and not handed up */
+	int64 handed_up;			/* rows since the window last grew */
+	int since_service;			/* rows handed up since the network was looked at */
+	MlsSharedStats *shared;		/* parallel query */
 	MlsCallStats *worker_stats; /* leader: what workers reported, per call */
 } MlsScanState;
 

@@ -28,7 +28,8 @@ same_leaf(const Node *a, const Node *b)
 		const Var *va = (const Var *) a;
 		const Var *vb = (const Var *) b;
 
-		return va->varno == vb->varno && va->varattno == vb->varattno && MlsVarReturningType(va) == MlsVarReturningType(vb);
+		return va->varno == vb->varno && va->varattno == vb->varattno &&
+			   MlsVarReturningType(va) == MlsVarReturningType(vb);
 	}
 	return equal(a, b);
 }
@@ -168,11 +169,9 @@ scan_tlist(List *columns, List *child_columns, const MlsScanSpec *spec)
 {
 	List *tlist = NIL;
 	int nkept = list_length(spec->kept);
-	ListCell *lc;
 
-	foreach (lc, columns)
+	for (int i = 0; i < list_length(columns); i++)
 	{
-		int i = foreach_current_index(lc);
 		Expr *expr;
 
 		if (i < nkept)
@@ -357,8 +356,9 @@ pass_on_new_columns(Plan *node, Plan *child)
 	{
 		TargetEntry *tle = list_nth(child->targetlist, i);
 
-		node->targetlist = lappend(node->targetlist, makeTargetEntry((Expr *) column_var(OUTER_VAR, i, (Node *) tle->expr),
-																	 i + 1, NULL, tle->resjunk));
+		node->targetlist =
+			lappend(node->targetlist,
+					makeTargetEntry((Expr *) column_var(OUTER_VAR, i, (Node *) tle->expr), i + 1, NULL, tle->resjunk));
 	}
 }
 

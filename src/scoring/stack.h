@@ -4,6 +4,8 @@
 #ifndef MLS_STACK_H
 #define MLS_STACK_H
 
+#include "ml_score.h"
+
 #include "nodes/plannodes.h"
 #include "scoring/lift.h"
 
