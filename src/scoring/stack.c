@@ -91,7 +91,7 @@ translate_mutator(Node *node, void *arg)
 
 /* node with every leaf and placeholder as a reference to its place in columns. */
 static Node *
-translate(Node *node, List *columns, int varno)
+in_terms_of(Node *node, List *columns, int varno)
 {
 	TranslateContext context = {columns, varno};
 
@@ -157,8 +157,8 @@ scan_columns(const MlsLift *lift, int level, List *child_columns, List *used, Ml
 		if (call->level != level)
 			continue;
 		columns = lappend(columns, mls_placeholder_make(call->call, foreach_current_index(lc)));
-		spec->calls = lappend(spec->calls, translate((Node *) call->call, child_columns, OUTER_VAR));
-		spec->needs = lappend(spec->needs, translate(call->need, child_columns, OUTER_VAR));
+		spec->calls = lappend(spec->calls, in_terms_of((Node *) call->call, child_columns, OUTER_VAR));
+		spec->needs = lappend(spec->needs, in_terms_of(call->need, child_columns, OUTER_VAR));
 	}
 	return columns;
 }
@@ -209,7 +209,7 @@ filters_of_level(List *filters, int level, List *columns)
 		MlsFilter *filter = lfirst(lc);
 
 		if (filter->level == level)
-			quals = lappend(quals, translate(filter->condition, columns, INDEX_VAR));
+			quals = lappend(quals, in_terms_of(filter->condition, columns, INDEX_VAR));
 	}
 	return quals;
 }
@@ -225,7 +225,7 @@ stack_one(MlsRewrite *rewrite, Plan *child, List **columns, const MlsLift *lift,
 
 	scan->custom_scan_tlist = scan_tlist(own_columns, *columns, &spec);
 	scan->scan.plan.targetlist =
-		(List *) translate((Node *) (targets ? targets : columns_as_targets(own_columns)), own_columns, INDEX_VAR);
+		(List *) in_terms_of((Node *) (targets ? targets : columns_as_targets(own_columns)), own_columns, INDEX_VAR);
 	scan->scan.plan.qual = filters_of_level(filters, level, own_columns);
 	scan->scan.plan.plan_node_id = rewrite->next_plan_id++;
 	/* Only parallel-aware nodes get shared memory, in which workers report their figures. */
