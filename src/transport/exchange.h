@@ -27,29 +27,29 @@ typedef enum MlsFailureKind
 typedef struct MlsFailure
 {
 	MlsFailureKind kind;
-	int			sqlstate;
-	int			http_status; /* 0: none came */
-	char	   *message;	 /* primary, without the server's name's quoting rules: ready for errmsg("%s") */
-	char	   *detail;		 /* first part of the body, status line; or NULL */
-	char	   *hint;		 /* or NULL */
-	char	   *request_id;	 /* for Azure's support; or NULL */
+	int sqlstate;
+	int http_status;  /* 0: none came */
+	char *message;	  /* primary, without the server's name's quoting rules: ready for errmsg("%s") */
+	char *detail;	  /* first part of the body, status line; or NULL */
+	char *hint;		  /* or NULL */
+	char *request_id; /* for Azure's support; or NULL */
 } MlsFailure;
 
 /* What one endpoint handle has done so far: a scan's EXPLAIN ANALYZE figures. Plain data, fits in shared memory. */
 typedef struct MlsCounters
 {
-	int64		requests; /* attempts sent */
-	int64		retries;
-	int64		throttled;
-	int64		failed; /* exchanges that ended in a failure */
-	int64		rows;	/* model rows sent */
-	int64		bytes_sent;
-	int64		bytes_received;
-	int64		exchanges; /* = batches that were sent */
-	int64		latency_us_sum;
-	int64		latency_us_min;
-	int64		latency_us_max;
-	int			max_in_flight;
+	int64 requests; /* attempts sent */
+	int64 retries;
+	int64 throttled;
+	int64 failed; /* exchanges that ended in a failure */
+	int64 rows;	  /* model rows sent */
+	int64 bytes_sent;
+	int64 bytes_received;
+	int64 exchanges; /* = batches that were sent */
+	int64 latency_us_sum;
+	int64 latency_us_min;
+	int64 latency_us_max;
+	int max_in_flight;
 } MlsCounters;
 
 /*
@@ -61,8 +61,8 @@ extern const MlsServer *mls_endpoint_server(const MlsEndpoint *endpoint);
 extern MlsCounters *mls_endpoint_counters(MlsEndpoint *endpoint);
 
 /* Rows a batch, and requests of one scan in flight, as of now: the server's numbers, or what the tuner found. */
-extern int	mls_endpoint_batch_rows(MlsEndpoint *endpoint);
-extern int	mls_endpoint_parallel(MlsEndpoint *endpoint);
+extern int mls_endpoint_batch_rows(MlsEndpoint *endpoint);
+extern int mls_endpoint_parallel(MlsEndpoint *endpoint);
 
 /*
  * Start an exchange: POST body (len bytes, palloc'd, kept by the caller until the exchange is freed) to the scoring

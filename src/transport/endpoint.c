@@ -1,0 +1,187 @@
+/*
+ * endpoint.c - endpoint handles: a server and a credential to use it with.
+ *
+ * A handle lives in a memory context of its own below the caller's. Whatever ends that (the statement's end, an error,
+ * a subtransaction's abort) runs the context's callback, which cuts transfers and gives shared slots back; a backend
+ * that exits with handles open does the same on its way out.
+ */
+#include "postgres.h"
+
+#include "auth/auth.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "transport/endpoint.h"
+#include "utils/memutils.h"
+
+/* Where 'auto' begins. */
+#define FIRST_BATCH_ROWS 100
+#define FIRST_PARALLEL 2
+
+static dlist_head open_endpoints = DLIST_STATIC_INIT(open_endpoints);
+
+/* Give back everything that outlives the handle's memory. Never raises; once is enough. */
+static void
+close_endpoint(MlsEndpoint *endpoint)
+{
+	dlist_mutable_iter iter;
+
+	if (endpoint->entry == NULL)
+		return;
+	dlist_foreach_modify(iter, &endpoint->exchanges)
+	{
+		mls_exchange_abandon(dlist_container(MlsExchange, node, iter.cur));
+	}
+	dlist_delete(&endpoint->node);
+	mls_entry_close(endpoint->entry);
+	endpoint->entry = NULL;
+}
+
+static void
+endpoint_context_reset(void *arg)
+{
+	close_endpoint(arg);
+}
+
+/* Shared memory must not keep what a handle held, even when the backend goes without resetting its contexts. */
+static void
+close_all_endpoints(int code, Datum arg)
+{
+	while (!dlist_is_empty(&open_endpoints))
+		close_endpoint(dlist_head_element(MlsEndpoint, node, &open_endpoints));
+}
+
+static char *
+copy_string(const char *string)
+{
+	return string == NULL ? NULL : pstrdup(string);
+}
+
+/* What transport uses of a server, in the current context. */
+static MlsServer *
+copy_server(const MlsServer *server)
+{
+	MlsServer *copy = palloc(sizeof(MlsServer));
+
+	*copy = *server;
+	copy->name = pstrdup(server->name);
+	copy->url = pstrdup(server->url);
+	copy->swagger_url = copy_string(server->swagger_url);
+	copy->deployment = copy_string(server->deployment);
+	copy->ca_file = copy_string(server->ca_file);
+	copy->proxy = copy_string(server->proxy);
+	return copy;
+}
+
+/* Put a header in front of list. What could end the line and smuggle in another is refused, without showing it. */
+static struct curl_slist *
+add_header(struct curl_slist *list, const MlsServer *server, char *line)
+{
+	struct curl_slist *node = palloc(sizeof(struct curl_slist));
+
+	for (const char *c = line; *c != '\0'; c++)
+	{
+		if ((unsigned char) *c < 0x20 || *c == 0x7f)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("credential or deployment of server \"%s\" contains a control character", server->name),
+					 errhint("Set it again with ALTER USER MAPPING or ALTER SERVER, without line breaks.")));
+	}
+	node->data = line;
+	node->next = list;
+	return node;
+}
+
+static void
+make_headers(MlsEndpoint *endpoint, char *authorization)
+{
+	const MlsServer *server = endpoint->server;
+	struct curl_slist *headers = NULL;
+
+	headers = add_header(headers, server, pstrdup("User-Agent: ml_score/1.0 PostgreSQL/" PG_MAJORVERSION));
+	endpoint->headers_anonymous = headers;
+	if (authorization != NULL)
+	{
+		headers = add_header(headers, server, authorization);
+		endpoint->credential = strrchr(authorization, ' ');
+		if (endpoint->credential != NULL)
+			endpoint->credential++;
+	}
+	endpoint->headers_get = headers;
+	if (server->deployment != NULL)
+		headers = add_header(headers, server, psprintf("azureml-model-deployment: %s", server->deployment));
+	headers = add_header(headers, server, pstrdup("Content-Type: application/json"));
+	if (server->compression == MLS_COMPRESSION_GZIP)
+		headers = add_header(headers, server, pstrdup("Content-Encoding: gzip"));
+
+	/* libcurl would ask leave (100-continue) before it sends a long body: a round trip for nothing. */
+	endpoint->headers_post = add_header(headers, server, pstrdup("Expect:"));
+}
+
+void
+mls_endpoint_check_url(const MlsServer *server, const char *url)
+{
+	char *refusal = mls_url_refusal(url);
+
+	if (refusal != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("requests to server \"%s\" are not allowed", server->name), errdetail_internal("%s", refusal),
+				 errhint("Change the server's URL with ALTER SERVER, or have a superuser change "
+						 "ml_score.allowed_hosts or ml_score.allow_http.")));
+}
+
+MlsEndpoint *
+mls_endpoint_open(const MlsServer *server, Oid userid)
+{
+	static bool exit_registered = false;
+	MemoryContext cxt;
+	MemoryContext old;
+	MlsEndpoint *endpoint;
+
+	mls_endpoint_check_url(server, server->url);
+	if (!exit_registered)
+	{
+		on_shmem_exit(close_all_endpoints, (Datum) 0);
+		exit_registered = true;
+	}
+
+	cxt = AllocSetContextCreate(CurrentMemoryContext, "ml_score endpoint", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(cxt);
+	endpoint = palloc0(sizeof(MlsEndpoint));
+	endpoint->cxt = cxt;
+	endpoint->server = copy_server(server);
+	dlist_init(&endpoint->exchanges);
+	make_headers(endpoint, mls_auth_header(server, userid));
+	endpoint->entry = mls_entry_open(server);
+	dlist_push_tail(&open_endpoints, &endpoint->node);
+	endpoint->callback.func = endpoint_context_reset;
+	endpoint->callback.arg = endpoint;
+	MemoryContextRegisterResetCallback(cxt, &endpoint->callback);
+	MemoryContextSwitchTo(old);
+	return endpoint;
+}
+
+const MlsServer *
+mls_endpoint_server(const MlsEndpoint *endpoint)
+{
+	return endpoint->server;
+}
+
+MlsCounters *
+mls_endpoint_counters(MlsEndpoint *endpoint)
+{
+	return &endpoint->counters;
+}
+
+int
+mls_endpoint_batch_rows(MlsEndpoint *endpoint)
+{
+	return endpoint->server->max_batch_rows != MLS_AUTO ? endpoint->server->max_batch_rows : FIRST_BATCH_ROWS;
+}
+
+int
+mls_endpoint_parallel(MlsEndpoint *endpoint)
+{
+	return endpoint->server->max_parallel_requests != MLS_AUTO ? endpoint->server->max_parallel_requests
+															   : FIRST_PARALLEL;
+}

@@ -1,0 +1,606 @@
+/*
+ * exchange.c - exchanges: from a body to a reply or a failure, through as many attempts as it takes.
+ *
+ * An exchange waits (for its backoff, the breaker, a slot of the limiter), is on the wire, then is done or waits again.
+ * mls_exchange_pump moves all of this backend's exchanges along; retry.c decides what an attempt's outcome means,
+ * limiter.c and breaker.c are asked under the shared entry's lock.
+ */
+#include "postgres.h"
+
+#include <zlib.h>
+
+#include "common/pg_prng.h"
+#include "transport/endpoint.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+/* How often a waiting exchange asks again when nobody will wake it. */
+#define BREAKER_POLL_US (50 * 1000)
+#define SLOT_POLL_US (100 * 1000)
+
+static dlist_head waiting_exchanges = DLIST_STATIC_INIT(waiting_exchanges);
+static int on_wire;
+static int unreported_ends; /* exchanges that ended since mls_exchange_pump returned */
+
+/* A version 4 UUID: unique is enough, so the backend's own generator does. */
+static void
+make_request_id(char *line, size_t size)
+{
+	uint64 a = pg_prng_uint64(&pg_global_prng_state);
+	uint64 b = pg_prng_uint64(&pg_global_prng_state);
+
+	snprintf(line, size, "x-ms-client-request-id: %08x-%04x-4%03x-%04x-%012llx", (uint32) (a >> 32),
+			 (uint32) (a >> 16) & 0xffff, (uint32) a & 0xfff, (uint32) (0x8000 | ((b >> 48) & 0x3fff)),
+			 (unsigned long long) (b & UINT64CONST(0xffffffffffff)));
+}
+
+/* Replace exchange's body by its gzip'd form, in the endpoint's context. */
+static void
+compress_body(MlsExchange *exchange)
+{
+	z_stream stream = {0};
+	size_t size;
+	int result;
+
+	if (exchange->len == 0 || exchange->len > UINT_MAX / 2)
+		return;
+
+	/* 15 + 16: the largest window, in gzip's wrapping. */
+	if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	size = deflateBound(&stream, exchange->len);
+	exchange->compressed =
+		MemoryContextAllocExtended(exchange->endpoint->cxt, size, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+	if (exchange->compressed == NULL)
+	{
+		deflateEnd(&stream);
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	}
+	stream.next_in = (Bytef *) exchange->body;
+	stream.avail_in = (uInt) exchange->len;
+	stream.next_out = (Bytef *) exchange->compressed;
+	stream.avail_out = (uInt) size;
+	result = deflate(&stream, Z_FINISH);
+	deflateEnd(&stream);
+	if (result != Z_STREAM_END)
+		elog(ERROR, "could not compress a request body: zlib error %d", result);
+	exchange->body = exchange->compressed;
+	exchange->len = stream.total_out;
+}
+
+static void
+wait_again(MlsExchange *exchange)
+{
+	exchange->state = MLS_EXCHANGE_WAITING;
+	dlist_push_tail(&waiting_exchanges, &exchange->waiting_node);
+}
+
+/* Give the slot back and tell the next in line, in whatever backend. */
+static void
+give_slot(MlsExchange *exchange)
+{
+	MlsEntry *entry = exchange->endpoint->entry;
+
+	if (!exchange->holds_slot)
+		return;
+	exchange->holds_slot = false;
+	exchange->endpoint->in_flight--;
+	SpinLockAcquire(&entry->mutex);
+	mls_limiter_give(&entry->limiter);
+	SpinLockRelease(&entry->mutex);
+	if (entry->shared && exchange->endpoint->server->max_concurrent_requests > 0)
+		ConditionVariableSignal(&entry->slot_freed);
+}
+
+/* The context that exchange's failure lives in, made when there is one. */
+static MemoryContext
+failure_context(MlsExchange *exchange)
+{
+	if (exchange->failure_cxt == NULL)
+		exchange->failure_cxt =
+			AllocSetContextCreate(exchange->endpoint->cxt, "ml_score failure", ALLOCSET_SMALL_SIZES);
+	return exchange->failure_cxt;
+}
+
+static void
+end_exchange(MlsExchange *exchange)
+{
+	exchange->state = MLS_EXCHANGE_DONE;
+	unreported_ends++;
+}
+
+/* End exchange with failure. news: it is worth showing as the server's last error. */
+static void
+end_with_failure(MlsExchange *exchange, MlsFailure *failure, bool news)
+{
+	MlsEntry *entry = exchange->endpoint->entry;
+	TimestampTz now = GetCurrentTimestamp();
+
+	exchange->failure = failure;
+	end_exchange(exchange);
+	if (exchange->scoring)
+		exchange->endpoint->counters.failed++;
+	SpinLockAcquire(&entry->mutex);
+	if (exchange->scoring)
+		entry->statistics.failed++;
+	if (news)
+	{
+		strlcpy(entry->statistics.last_error, failure->message, sizeof(entry->statistics.last_error));
+		entry->statistics.last_error_at = now;
+	}
+	SpinLockRelease(&entry->mutex);
+}
+
+/* The breaker is open: end exchange without a request. */
+static void
+refuse(MlsExchange *exchange, int64 open_for_us)
+{
+	MemoryContext old = MemoryContextSwitchTo(failure_context(exchange));
+	MlsFailure *failure = mls_failure_of_breaker(exchange, open_for_us / 1000);
+
+	MemoryContextSwitchTo(old);
+	end_with_failure(exchange, failure, false);
+}
+
+/* The longest that an exchange can take, about. */
+static int64
+exchange_limit_us(const MlsServer *server)
+{
+	return ((int64) server->timeout_ms + server->retry_max_delay_ms) * server->max_attempts * 1000;
+}
+
+typedef enum Admission
+{
+	GO,
+	ASK_AGAIN,	   /* at *ask_at */
+	WAIT_FOR_SLOT, /* until one comes free */
+	REFUSED		   /* until *ask_at */
+} Admission;
+
+/* May exchange's next attempt go out now? If so it holds a slot afterwards. */
+static Admission
+admit(MlsExchange *exchange, int64 now, int64 *ask_at)
+{
+	MlsEndpoint *endpoint = exchange->endpoint;
+	const MlsServer *server = endpoint->server;
+	MlsEntry *entry = endpoint->entry;
+	Admission admission = GO;
+
+	SpinLockAcquire(&entry->mutex);
+	if (!exchange->admitted)
+	{
+		switch (mls_breaker_ask(&entry->breaker, now, exchange_limit_us(server)))
+		{
+			case MLS_BREAKER_PROBE:
+				exchange->probing = true;
+				break;
+			case MLS_BREAKER_WAIT:
+				*ask_at = now + BREAKER_POLL_US;
+				admission = ASK_AGAIN;
+				break;
+			case MLS_BREAKER_REFUSE:
+				*ask_at = entry->breaker.open_until;
+				admission = REFUSED;
+				break;
+			case MLS_BREAKER_PASS:
+				break;
+		}
+		exchange->admitted = admission == GO;
+	}
+	if (admission == GO &&
+		!mls_limiter_take(&entry->limiter, server->max_concurrent_requests, server->requests_per_second, now, ask_at))
+		admission = *ask_at == 0 ? WAIT_FOR_SLOT : ASK_AGAIN;
+	SpinLockRelease(&entry->mutex);
+
+	if (admission == GO)
+	{
+		exchange->holds_slot = true;
+		endpoint->in_flight++;
+	}
+	return admission;
+}
+
+/* Put the next attempt on the wire. */
+static void
+start_attempt(MlsExchange *exchange)
+{
+	MlsEndpoint *endpoint = exchange->endpoint;
+	MlsHttpRequest request = {.server = endpoint->server,
+							  .url = exchange->url,
+							  .post = exchange->scoring,
+							  .body = exchange->body,
+							  .len = exchange->len,
+							  .headers = &exchange->id_header,
+							  .fresh_connection = exchange->fresh_connection};
+
+	exchange->attempt++;
+	make_request_id(exchange->id_line, sizeof(exchange->id_line));
+	exchange->id_header.data = exchange->id_line;
+	exchange->id_header.next = exchange->scoring	 ? endpoint->headers_post
+							   : exchange->anonymous ? endpoint->headers_anonymous
+													 : endpoint->headers_get;
+	if (exchange->scoring)
+		endpoint->counters.max_in_flight = Max(endpoint->counters.max_in_flight, endpoint->in_flight);
+	exchange->transfer = mls_http_start(&request, exchange);
+	exchange->state = MLS_EXCHANGE_ON_WIRE;
+	on_wire++;
+}
+
+/*
+ * Start what may start of the waiting. Returns when to look again at the latest (us), PG_INT64_MAX for no need;
+ * *slot_entry, if not NULL, is an entry whose slots some exchange waits for.
+ */
+static int64
+start_waiting(MlsEntry **slot_entry)
+{
+	int64 look_at = PG_INT64_MAX;
+	int64 now;
+	dlist_mutable_iter iter;
+
+	*slot_entry = NULL;
+	if (dlist_is_empty(&waiting_exchanges))
+		return look_at;
+
+	now = mls_http_now();
+	dlist_foreach_modify(iter, &waiting_exchanges)
+	{
+		MlsExchange *exchange = dlist_container(MlsExchange, waiting_node, iter.cur);
+		int64 ask_at = exchange->not_before;
+		Admission admission = ask_at > now ? ASK_AGAIN : admit(exchange, now, &ask_at);
+
+		switch (admission)
+		{
+			case GO:
+				dlist_delete(&exchange->waiting_node);
+				start_attempt(exchange);
+				break;
+			case REFUSED:
+				dlist_delete(&exchange->waiting_node);
+				refuse(exchange, ask_at - now);
+				break;
+			case WAIT_FOR_SLOT:
+				*slot_entry = exchange->endpoint->entry;
+				look_at = Min(look_at, now + SLOT_POLL_US);
+				break;
+			case ASK_AGAIN:
+				look_at = Min(look_at, ask_at);
+				break;
+		}
+	}
+	return look_at;
+}
+
+/* Count an attempt that ended, for its handle and for everybody. */
+static void
+count_attempt(MlsExchange *exchange, const MlsDecision *decision)
+{
+	MlsEndpoint *endpoint = exchange->endpoint;
+	const MlsHttpReply *reply = &exchange->transfer->reply;
+	MlsCounters *counters = &endpoint->counters;
+	MlsStatistics *statistics = &endpoint->entry->statistics;
+	bool retried = decision->verdict == MLS_VERDICT_RETRY;
+	int rows = exchange->attempt == 1 ? exchange->rows : 0;
+
+	counters->requests++;
+	counters->retries += retried;
+	counters->throttled += decision->throttled;
+	counters->rows += rows;
+	counters->bytes_sent += reply->bytes_sent;
+	counters->bytes_received += reply->bytes_received;
+	counters->latency_us_sum += reply->latency_us;
+	counters->latency_us_min =
+		counters->requests == 1 ? reply->latency_us : Min(counters->latency_us_min, reply->latency_us);
+	counters->latency_us_max = Max(counters->latency_us_max, reply->latency_us);
+
+	SpinLockAcquire(&endpoint->entry->mutex);
+	statistics->requests++;
+	statistics->retries += retried;
+	statistics->throttled += decision->throttled;
+	statistics->rows += rows;
+	statistics->bytes_sent += reply->bytes_sent;
+	statistics->bytes_received += reply->bytes_received;
+	mls_statistics_add_latency(statistics, reply->latency_us);
+	SpinLockRelease(&endpoint->entry->mutex);
+}
+
+/* Tell the breaker how an exchange ended: did the endpoint answer at all? */
+static void
+tell_breaker(MlsExchange *exchange, const MlsDecision *decision)
+{
+	MlsEntry *entry = exchange->endpoint->entry;
+	bool gone = decision->verdict == MLS_VERDICT_FAIL && decision->kind == MLS_FAILURE_UNREACHABLE &&
+				!decision->throttled && decision->sqlstate == ERRCODE_CONNECTION_FAILURE;
+
+	SpinLockAcquire(&entry->mutex);
+	if (gone)
+		mls_breaker_failed(&entry->breaker, mls_http_now(), exchange->probing);
+	else
+		mls_breaker_succeeded(&entry->breaker);
+	SpinLockRelease(&entry->mutex);
+	exchange->probing = false;
+}
+
+/*
+ * Did the attempt fail for a reason that says nothing about the endpoint: a kept connection that the peer had closed
+ * meanwhile, or a time-out that passed while this backend was busy or idle elsewhere?
+ */
+static bool
+failed_by_circumstance(const MlsExchange *exchange)
+{
+	const MlsHttpReply *reply = &exchange->transfer->reply;
+
+	if (reply->stalled)
+		return true;
+	return reply->wire == MLS_WIRE_CUT && reply->reused_connection && reply->header_bytes == 0 &&
+		   !exchange->fresh_connection;
+}
+
+/* Have the next attempt made when its time comes. */
+static void
+schedule_retry(MlsExchange *exchange, const MlsDecision *decision)
+{
+	MlsEndpoint *endpoint = exchange->endpoint;
+	const MlsServer *server = endpoint->server;
+	int64 asked_ms = exchange->transfer->reply.retry_after_ms;
+	int delay_ms = mls_retry_delay_ms(exchange->attempt, server->retry_base_delay_ms, server->retry_max_delay_ms,
+									  asked_ms, pg_prng_double(&pg_global_prng_state));
+
+	exchange->not_before = mls_http_now() + (int64) delay_ms * 1000;
+	if (asked_ms > 0)
+	{
+		/* It holds for every request, not for this one alone. */
+		SpinLockAcquire(&endpoint->entry->mutex);
+		mls_limiter_hold(&endpoint->entry->limiter, exchange->not_before);
+		SpinLockRelease(&endpoint->entry->mutex);
+	}
+	mls_http_release(exchange->transfer);
+	exchange->transfer = NULL;
+	wait_again(exchange);
+}
+
+static MlsAttempt
+describe_attempt(const MlsExchange *exchange)
+{
+	const MlsHttpReply *reply = &exchange->transfer->reply;
+
+	return (MlsAttempt){.wire = reply->wire,
+						.status = reply->status,
+						.inner_status = reply->inner_status,
+						.run_function_failed = reply->run_function_failed,
+						.rows = exchange->rows,
+						.number = exchange->attempt,
+						.max_attempts = exchange->endpoint->server->max_attempts};
+}
+
+/* An attempt came off the wire: the end of its exchange, or not yet. */
+static void
+end_attempt(MlsExchange *exchange)
+{
+	MlsAttempt attempt;
+	MlsDecision decision;
+
+	on_wire--;
+	give_slot(exchange);
+	if (failed_by_circumstance(exchange))
+	{
+		exchange->attempt--;
+		exchange->fresh_connection = true;
+		mls_http_release(exchange->transfer);
+		exchange->transfer = NULL;
+		wait_again(exchange);
+		return;
+	}
+
+	exchange->fresh_connection = false;
+	attempt = describe_attempt(exchange);
+	decision = mls_retry_decide(&attempt);
+	if (exchange->scoring)
+		count_attempt(exchange, &decision);
+	mls_log_attempt(exchange, &decision);
+	if (decision.verdict == MLS_VERDICT_RETRY)
+	{
+		schedule_retry(exchange, &decision);
+		return;
+	}
+
+	tell_breaker(exchange, &decision);
+	if (decision.verdict == MLS_VERDICT_FAIL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(failure_context(exchange));
+		MlsFailure *failure = mls_failure_of_reply(exchange, &decision);
+
+		MemoryContextSwitchTo(old);
+		end_with_failure(exchange, failure, true);
+	}
+	else
+		end_exchange(exchange);
+}
+
+/*
+ * One round without waiting. Returns when to look again at the latest (us), PG_INT64_MAX for no need; *slot_entry as
+ * start_waiting has it.
+ */
+static int64
+turn(MlsEntry **slot_entry)
+{
+	int64 look_at;
+
+	mls_http_drive();
+	do
+	{
+		MlsTransfer *transfer;
+
+		while ((transfer = mls_http_next_finished()) != NULL)
+			end_attempt(transfer->owner);
+		look_at = start_waiting(slot_entry);
+	} while (mls_http_has_finished()); /* an attempt may fail as it begins */
+	return look_at;
+}
+
+/* Wait for the network, the latch (another backend gave a slot back), or until look_at, if that is a time. */
+static void
+wait_until(int64 look_at)
+{
+	if (look_at == PG_INT64_MAX)
+		mls_http_wait(-1);
+	else
+		mls_http_wait((long) Max((look_at - mls_http_now() + 999) / 1000, 0)); /* rounded up: too early would spin */
+}
+
+void
+mls_exchange_pump(bool wait)
+{
+	MlsEntry *slot_entry;
+	int64 look_at;
+
+	if (on_wire == 0 && dlist_is_empty(&waiting_exchanges))
+	{
+		unreported_ends = 0;
+		return;
+	}
+
+	look_at = turn(&slot_entry);
+	while (wait && unreported_ends == 0 && (on_wire > 0 || !dlist_is_empty(&waiting_exchanges)))
+	{
+		bool queued = slot_entry != NULL && slot_entry->shared;
+
+		if (queued)
+		{
+			/* A slot that came free before we stood in line wakes nobody: look once more. */
+			ConditionVariablePrepareToSleep(&slot_entry->slot_freed);
+			look_at = turn(&slot_entry);
+		}
+		if (unreported_ends == 0)
+		{
+			wait_until(look_at);
+			look_at = turn(&slot_entry);
+		}
+		if (queued)
+			ConditionVariableCancelSleep();
+	}
+	unreported_ends = 0;
+}
+
+static MlsExchange *
+make_exchange(MlsEndpoint *endpoint, const char *url)
+{
+	MlsExchange *exchange = MemoryContextAllocZero(endpoint->cxt, sizeof(MlsExchange));
+
+	exchange->endpoint = endpoint;
+	exchange->url = MemoryContextStrdup(endpoint->cxt, url);
+	exchange->state = MLS_EXCHANGE_DONE;
+	dlist_push_tail(&endpoint->exchanges, &exchange->node);
+	return exchange;
+}
+
+/* Have it on its way at once if it may. */
+static void
+begin(MlsExchange *exchange)
+{
+	MlsEntry *slot_entry;
+
+	wait_again(exchange);
+	(void) turn(&slot_entry);
+}
+
+MlsExchange *
+mls_exchange_post(MlsEndpoint *endpoint, const char *body, size_t len, int rows)
+{
+	MlsExchange *exchange = make_exchange(endpoint, endpoint->server->url);
+
+	exchange->scoring = true;
+	exchange->body = body;
+	exchange->len = len;
+	exchange->rows = rows;
+	if (endpoint->server->compression == MLS_COMPRESSION_GZIP)
+		compress_body(exchange);
+	endpoint->counters.exchanges++;
+	begin(exchange);
+	return exchange;
+}
+
+MlsExchange *
+mls_exchange_get(MlsEndpoint *endpoint, const char *url)
+{
+	MlsExchange *exchange;
+
+	mls_endpoint_check_url(endpoint->server, url);
+	exchange = make_exchange(endpoint, url);
+	exchange->anonymous = !mls_http_same_origin(url, endpoint->server->url);
+	begin(exchange);
+	return exchange;
+}
+
+bool
+mls_exchange_done(const MlsExchange *exchange)
+{
+	return exchange->state == MLS_EXCHANGE_DONE;
+}
+
+const MlsFailure *
+mls_exchange_failure(const MlsExchange *exchange)
+{
+	return exchange->failure;
+}
+
+const char *
+mls_exchange_body(const MlsExchange *exchange, size_t *len)
+{
+	const MlsHttpReply *reply = exchange->transfer == NULL ? NULL : &exchange->transfer->reply;
+
+	if (reply == NULL || reply->len == 0)
+	{
+		*len = 0;
+		return "";
+	}
+	*len = reply->len;
+	return reply->body;
+}
+
+const char *
+mls_exchange_request_id(const MlsExchange *exchange)
+{
+	if (exchange->transfer == NULL || exchange->transfer->reply.request_id[0] == '\0')
+		return NULL;
+	return exchange->transfer->reply.request_id;
+}
+
+void
+mls_exchange_abandon(MlsExchange *exchange)
+{
+	if (exchange->state == MLS_EXCHANGE_WAITING)
+		dlist_delete(&exchange->waiting_node);
+	if (exchange->state == MLS_EXCHANGE_ON_WIRE)
+		on_wire--;
+	exchange->state = MLS_EXCHANGE_DONE;
+	give_slot(exchange);
+	if (exchange->probing)
+	{
+		SpinLockAcquire(&exchange->endpoint->entry->mutex);
+		mls_breaker_probe_lost(&exchange->endpoint->entry->breaker);
+		SpinLockRelease(&exchange->endpoint->entry->mutex);
+		exchange->probing = false;
+	}
+	if (exchange->transfer != NULL)
+		mls_http_release(exchange->transfer);
+	exchange->transfer = NULL;
+}
+
+void
+mls_exchange_free(MlsExchange *exchange)
+{
+	mls_exchange_abandon(exchange);
+	dlist_delete(&exchange->node);
+	if (exchange->failure_cxt != NULL)
+		MemoryContextDelete(exchange->failure_cxt);
+	if (exchange->compressed != NULL)
+		pfree(exchange->compressed);
+	pfree(exchange->url);
+	pfree(exchange);
+}
+
+void
+mls_transport_init(void)
+{
+	mls_shmem_init();
+}

@@ -1,0 +1,260 @@
+/*
+ * shmem.c - the table of servers in shared memory, and its stand-in without.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+#include "transport/shmem.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#define TRANCHE "ml_score"
+
+static shmem_request_hook_type previous_request_hook;
+static shmem_startup_hook_type previous_startup_hook;
+
+static HTAB *shared_entries; /* NULL: not preloaded */
+static LWLock *shared_lock;	 /* for which entries there are */
+static HTAB *own_entries;
+
+static void
+request_shmem(void)
+{
+	if (previous_request_hook)
+		previous_request_hook();
+	RequestAddinShmemSpace(hash_estimate_size(mls_max_endpoints, sizeof(MlsEntry)));
+	RequestNamedLWLockTranche(TRANCHE, 1);
+}
+
+static void
+startup_shmem(void)
+{
+	HASHCTL control = {.keysize = sizeof(MlsEntryKey), .entrysize = sizeof(MlsEntry)};
+
+	if (previous_startup_hook)
+		previous_startup_hook();
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	shared_entries = ShmemInitHash("ml_score endpoints", mls_max_endpoints, mls_max_endpoints, &control,
+								   HASH_ELEM | HASH_BLOBS | HASH_FIXED_SIZE);
+	shared_lock = &GetNamedLWLockTranche(TRANCHE)->lock;
+	LWLockRelease(AddinShmemInitLock);
+}
+
+void
+mls_shmem_init(void)
+{
+	if (!mls_preloaded)
+		return;
+	previous_request_hook = shmem_request_hook;
+	shmem_request_hook = request_shmem;
+	previous_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = startup_shmem;
+}
+
+static uint32
+target_of(const MlsServer *server)
+{
+	return DatumGetUInt32(hash_any((const unsigned char *) server->url, (int) strlen(server->url)));
+}
+
+static void
+init_entry(MlsEntry *entry, const MlsServer *server, bool shared)
+{
+	memset((char *) entry + sizeof(MlsEntryKey), 0, sizeof(MlsEntry) - sizeof(MlsEntryKey));
+	entry->shared = shared;
+	pg_atomic_init_u32(&entry->pins, 0);
+	SpinLockInit(&entry->mutex);
+	ConditionVariableInit(&entry->slot_freed);
+	entry->target = target_of(server);
+}
+
+/* The server's URL may have changed since: what was learnt of the old place does not hold for the new one. */
+static void
+check_target(MlsEntry *entry, const MlsServer *server)
+{
+	uint32 target = target_of(server);
+
+	SpinLockAcquire(&entry->mutex);
+	if (entry->target != target)
+	{
+		entry->target = target;
+		mls_breaker_succeeded(&entry->breaker);
+		entry->limiter.hold_until = 0;
+	}
+	SpinLockRelease(&entry->mutex);
+}
+
+/* Drop entries of servers and databases that are no more. The lock is held exclusively. */
+static void
+drop_stale_entries(void)
+{
+	HASH_SEQ_STATUS status;
+	MlsEntry *entry;
+
+	hash_seq_init(&status, shared_entries);
+	while ((entry = hash_seq_search(&status)) != NULL)
+	{
+		bool alive;
+
+		if (pg_atomic_read_u32(&entry->pins) > 0)
+			continue;
+		if (entry->key.dboid == MyDatabaseId)
+			alive = SearchSysCacheExists1(FOREIGNSERVEROID, ObjectIdGetDatum(entry->key.serverid));
+		else
+			alive = SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(entry->key.dboid));
+		if (!alive)
+			hash_search(shared_entries, &entry->key, HASH_REMOVE, NULL);
+	}
+}
+
+static MlsEntry *
+open_shared(const MlsEntryKey *key, const MlsServer *server)
+{
+	MlsEntry *entry;
+	bool found;
+
+	LWLockAcquire(shared_lock, LW_SHARED);
+	entry = hash_search(shared_entries, key, HASH_FIND, NULL);
+	if (entry == NULL)
+	{
+		LWLockRelease(shared_lock);
+		LWLockAcquire(shared_lock, LW_EXCLUSIVE);
+		if (hash_get_num_entries(shared_entries) >= mls_max_endpoints)
+			drop_stale_entries();
+		if (hash_get_num_entries(shared_entries) < mls_max_endpoints)
+		{
+			entry = hash_search(shared_entries, key, HASH_ENTER, &found);
+			if (!found)
+				init_entry(entry, server, true);
+		}
+		else
+			entry = hash_search(shared_entries, key, HASH_FIND, NULL);
+	}
+	if (entry != NULL)
+		pg_atomic_fetch_add_u32(&entry->pins, 1);
+	LWLockRelease(shared_lock);
+	return entry;
+}
+
+static MlsEntry *
+open_own(const MlsEntryKey *key, const MlsServer *server)
+{
+	MlsEntry *entry;
+	bool found;
+
+	if (own_entries == NULL)
+	{
+		HASHCTL control = {.keysize = sizeof(MlsEntryKey), .entrysize = sizeof(MlsEntry), .hcxt = TopMemoryContext};
+
+		own_entries = hash_create("ml_score endpoints", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	entry = hash_search(own_entries, key, HASH_ENTER, &found);
+	if (!found)
+		init_entry(entry, server, false);
+	pg_atomic_fetch_add_u32(&entry->pins, 1);
+	return entry;
+}
+
+MlsEntry *
+mls_entry_open(const MlsServer *server)
+{
+	MlsEntryKey key = {.dboid = MyDatabaseId, .serverid = server->serverid};
+	MlsEntry *entry = NULL;
+
+	if (shared_entries != NULL)
+		entry = open_shared(&key, server);
+	if (entry == NULL)
+		entry = open_own(&key, server);
+	check_target(entry, server);
+	return entry;
+}
+
+void
+mls_entry_close(MlsEntry *entry)
+{
+	pg_atomic_fetch_sub_u32(&entry->pins, 1);
+}
+
+/* Call visit for each of this database's entries. */
+static void
+visit_entries(HTAB *entries, void (*visit)(MlsEntry *entry, void *arg), void *arg)
+{
+	HASH_SEQ_STATUS status;
+	MlsEntry *entry;
+
+	if (entries == NULL)
+		return;
+	hash_seq_init(&status, entries);
+	while ((entry = hash_seq_search(&status)) != NULL)
+	{
+		if (entry->key.dboid == MyDatabaseId)
+			visit(entry, arg);
+	}
+}
+
+static void
+visit_all_entries(LWLockMode mode, void (*visit)(MlsEntry *entry, void *arg), void *arg)
+{
+	if (shared_entries != NULL)
+	{
+		LWLockAcquire(shared_lock, mode);
+		visit_entries(shared_entries, visit, arg);
+		LWLockRelease(shared_lock);
+	}
+	visit_entries(own_entries, visit, arg);
+}
+
+typedef struct EntryList
+{
+	MlsEntry *entries;
+	int count;
+	int capacity;
+} EntryList;
+
+static void
+copy_entry(MlsEntry *entry, void *arg)
+{
+	EntryList *list = arg;
+
+	if (list->count == list->capacity)
+		return;
+	SpinLockAcquire(&entry->mutex);
+	memcpy(&list->entries[list->count++], entry, sizeof(MlsEntry));
+	SpinLockRelease(&entry->mutex);
+}
+
+MlsEntry *
+mls_entry_list(int *count)
+{
+	EntryList list = {0};
+
+	list.capacity = (shared_entries != NULL ? mls_max_endpoints : 0) +
+					(own_entries != NULL ? (int) hash_get_num_entries(own_entries) : 0);
+	list.entries = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(MlsEntry) * Max(list.capacity, 1));
+	visit_all_entries(LW_SHARED, copy_entry, &list);
+	*count = list.count;
+	return list.entries;
+}
+
+static void
+reset_entry(MlsEntry *entry, void *arg)
+{
+	Oid serverid = *(Oid *) arg;
+
+	if (OidIsValid(serverid) && entry->key.serverid != serverid)
+		return;
+	SpinLockAcquire(&entry->mutex);
+	memset(&entry->statistics, 0, sizeof(entry->statistics));
+	SpinLockRelease(&entry->mutex);
+}
+
+void
+mls_entry_reset_statistics(Oid serverid)
+{
+	visit_all_entries(LW_SHARED, reset_entry, &serverid);
+}
