@@ -135,6 +135,25 @@ inner_is_bound(Node *inner, const PlaceContext *outer)
 }
 
 static bool
+case_is_bound(const CaseExpr *expr, PlaceContext *context)
+{
+	ListCell *lc;
+
+	foreach (lc, expr->args)
+	{
+		const CaseWhen *when = lfirst_node(CaseWhen, lc);
+
+		if (expr->arg ? inner_is_bound((Node *) when->expr, context)
+					  : bound_to_place_walker((Node *) when->expr, context))
+			return true;
+		if (bound_to_place_walker((Node *) when->result, context))
+			return true;
+	}
+	return bound_to_place_walker((Node *) expr->arg, context) ||
+		   bound_to_place_walker((Node *) expr->defresult, context);
+}
+
+static bool
 bound_to_place_walker(Node *node, void *arg)
 {
 	PlaceContext *context = arg;
@@ -146,9 +165,7 @@ bound_to_place_walker(Node *node, void *arg)
 		case T_CaseTestExpr:
 			return context->test_values == 0;
 		case T_CaseExpr:
-			return bound_to_place_walker((Node *) ((CaseExpr *) node)->arg, context) ||
-				   inner_is_bound((Node *) ((CaseExpr *) node)->args, context) ||
-				   bound_to_place_walker((Node *) ((CaseExpr *) node)->defresult, context);
+			return case_is_bound((CaseExpr *) node, context);
 		case T_ArrayCoerceExpr:
 			return bound_to_place_walker((Node *) ((ArrayCoerceExpr *) node)->arg, context) ||
 				   inner_is_bound((Node *) ((ArrayCoerceExpr *) node)->elemexpr, context);

@@ -10,7 +10,7 @@ SELECT id, n(id) FROM d ORDER BY n(id) DESC, id LIMIT 7
 --
 SELECT id FROM d ORDER BY n(id % 17), id OFFSET 10 LIMIT 20
 --
-SELECT n(m(id)) FROM d
+SELECT n(m(id)::int) FROM d
 --
 SELECT n(m(n(id)::int)::int) FROM d WHERE m(id) > 50
 --
@@ -74,7 +74,7 @@ SELECT s(cut), s(cut || ' é ' || color), s(''), s(NULL) FROM d
 --
 SELECT volatile_n(id % 3) FROM d
 --
-SELECT d.id, e.grade FROM d JOIN e ON e.grade = n(d.id) % 5 ORDER BY 1, 2
+SELECT d.id, e.grade FROM d JOIN e ON e.grade = n(d.id)::int % 5 ORDER BY 1, 2
 --
 SELECT d.id, e.grade FROM d LEFT JOIN e ON e.cut = d.cut AND n(d.id) > 100 ORDER BY 1, 2
 --
