@@ -58,7 +58,7 @@ SELECT o, pg_temp.try_options(o) FROM unnest(ARRAY[
 -- every option, malformed
 SELECT o, pg_temp.try_options(o) FROM unnest(ARRAY[
     $$swagger_url 'swagger.json'$$,
-    $$deployment ''$$, $$deployment E'blue\r\nX-Evil: 1'$$,
+    $$deployment ''$$, $$deployment E'blue\nX-Evil: 1'$$,
     $$request_format 'csv'$$,
     $$max_batch_rows '0'$$, $$max_batch_rows '1000001'$$, $$max_batch_rows 'many'$$, $$max_batch_rows '10 rows'$$, $$max_batch_rows ''$$,
     $$max_batch_bytes '0'$$, $$max_batch_bytes '1MiB'$$, $$max_batch_bytes '1GB'$$,

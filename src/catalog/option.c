@@ -319,7 +319,7 @@ parse_value(const Option *option, char *value)
 static void
 store_value(MlsServer *server, const Option *option, const OptionValue *value)
 {
-	char *field = (char *) server + option->offset;
+	void *field = (char *) server + option->offset;
 
 	switch (option->kind)
 	{
