@@ -62,6 +62,17 @@ SELECT pg_temp.try_url('https://example.com/score');
 SELECT v, pg_temp.try(format('SET ml_score.allowed_hosts = %L', v)) FROM unnest(ARRAY['a,,b', 'a, ', '*', 'a.*', '*.', 'https://a', 'a b']) v;
 RESET ml_score.allowed_hosts;
 
+-- what was allowed once is looked at again
+CREATE SERVER proxied TYPE 'online' FOREIGN DATA WRAPPER ml_score
+    OPTIONS (url 'https://models.example.com/score', proxy 'http://proxy.example.com:3128');
+CREATE FUNCTION proxied(x float8) RETURNS float8 LANGUAGE ml_score STABLE AS 'proxied';
+SET ml_score.allowed_hosts = 'models.example.com';
+SELECT pg_temp.try('SELECT proxied(random())');
+SET ml_score.allowed_hosts = 'proxy.example.com';
+SELECT pg_temp.try('SELECT proxied(random())');
+RESET ml_score.allowed_hosts;
+DROP SERVER proxied CASCADE;
+
 -- these settings are a superuser's
 CREATE ROLE ml_score_host_user;
 SET ROLE ml_score_host_user;

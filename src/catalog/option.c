@@ -3,6 +3,7 @@
  *
  * The table below is the only list: the validator, the hints, and the reading of a server's options all follow it. An
  * option's value is checked in full at DDL time; reading it later runs the same code and so cannot find anything new.
+ * Only where requests may go is looked at again, for each, because a superuser may change that.
  */
 #include "catalog/option.h"
 
@@ -265,7 +266,6 @@ parse_value(const Option *option, char *value)
 {
 	OptionValue result = {0};
 	const OptionWord *word;
-	char *refusal = NULL;
 
 	switch (option->kind)
 	{
@@ -294,10 +294,7 @@ parse_value(const Option *option, char *value)
 			result.number = word->value;
 			break;
 		case KIND_URL:
-			refusal = mls_url_refusal(value);
-			break;
 		case KIND_PROXY_URL:
-			refusal = mls_url_proxy_refusal(value);
 			break;
 		case KIND_FILE:
 			if (!is_absolute_path(value))
@@ -309,10 +306,22 @@ parse_value(const Option *option, char *value)
 				raise_bad_value(option, value, "The value must not be empty and must not contain control characters.");
 			break;
 	}
-	if (refusal != NULL)
-		raise_bad_value(option, value, refusal);
 	result.text = value;
 	return result;
+}
+
+/* Raise when requests must not go where value points. Not part of its parsing: the rules may change later. */
+static void
+check_url(const Option *option, const char *value)
+{
+	char *refusal = NULL;
+
+	if (option->kind == KIND_URL)
+		refusal = mls_url_refusal(value);
+	else if (option->kind == KIND_PROXY_URL)
+		refusal = mls_url_proxy_refusal(value);
+	if (refusal != NULL)
+		raise_bad_value(option, value, refusal);
 }
 
 /* Put a parsed value into its field of server. */
@@ -418,6 +427,7 @@ check_option(DefElem *def, const MlsOptionPlace *place)
 				errmsg("permission denied to use the option \"%s\"", option->name),
 				errdetail("Only a superuser may name a file of the database server's machine."));
 	parse_value(option, defGetString(def));
+	check_url(option, defGetString(def));
 	return option;
 }
 

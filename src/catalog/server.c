@@ -95,6 +95,19 @@ apply_settings(MlsServer *server)
 		server->on_error = mls_on_error;
 }
 
+/* The URLs are looked at by the transport, at each connection; the proxy is not one of its destinations. */
+static void
+check_proxy(const MlsServer *server)
+{
+	char *refusal = server->proxy == NULL ? NULL : mls_url_proxy_refusal(server->proxy);
+
+	if (refusal != NULL)
+		ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("requests to server \"%s\" are not allowed to go through its proxy", server->name),
+				errdetail("%s", refusal),
+				errhint("Change the server's option \"proxy\", or have a superuser change ml_score.allowed_hosts."));
+}
+
 MlsServer *
 mls_server_load(Oid serverid)
 {
@@ -120,6 +133,7 @@ mls_server_load(Oid serverid)
 	server->swagger_url_given = server->swagger_url != NULL;
 	if (!server->swagger_url_given)
 		server->swagger_url = mls_url_sibling(server->url, "swagger.json");
+	check_proxy(server);
 	apply_settings(server);
 	return server;
 }
