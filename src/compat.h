@@ -12,6 +12,9 @@
 #include "nodes/miscnodes.h"
 #endif
 #include "storage/latch.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
 #if PG_VERSION_NUM >= 180000
 #include "commands/explain_format.h"
 #include "commands/explain_state.h"
@@ -58,7 +61,7 @@ object_aclcheck(Oid class_id, Oid object_id, Oid role, AclMode mode)
 #endif
 
 /*
- * PostgreSQL 16: input functions and domains can say what is wrong without raising. NULL, or the message; older ones
+ * PostgreSQL 16: input functions can say what is wrong without raising. NULL, or the message; older ones
  * raise.
  */
 #if PG_VERSION_NUM >= 160000
@@ -71,7 +74,17 @@ MlsInputCall(FmgrInfo *flinfo, char *text, Oid typioparam, int32 typmod, Datum *
 		return NULL;
 	return soft.error_data->message;
 }
+#else
+static inline char *
+MlsInputCall(FmgrInfo *flinfo, char *text, Oid typioparam, int32 typmod, Datum *result)
+{
+	*result = InputFunctionCall(flinfo, text, typioparam, typmod);
+	return NULL;
+}
+#endif
 
+/* PostgreSQL 18: the same for a domain's constraints. */
+#if PG_VERSION_NUM >= 180000
 static inline char *
 MlsDomainCheck(Datum value, bool isnull, Oid domain, void **extra, MemoryContext mcxt)
 {
@@ -82,13 +95,6 @@ MlsDomainCheck(Datum value, bool isnull, Oid domain, void **extra, MemoryContext
 	return soft.error_data->message;
 }
 #else
-static inline char *
-MlsInputCall(FmgrInfo *flinfo, char *text, Oid typioparam, int32 typmod, Datum *result)
-{
-	*result = InputFunctionCall(flinfo, text, typioparam, typmod);
-	return NULL;
-}
-
 static inline char *
 MlsDomainCheck(Datum value, bool isnull, Oid domain, void **extra, MemoryContext mcxt)
 {

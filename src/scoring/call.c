@@ -8,6 +8,7 @@
  */
 #include "scoring/call.h"
 
+#include "catalog/pg_proc.h"
 #include "codec/decode.h"
 #include "miscadmin.h"
 #include "scoring/batch.h"
