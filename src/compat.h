@@ -12,9 +12,6 @@
 #include "nodes/miscnodes.h"
 #endif
 #include "storage/latch.h"
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
 #if PG_VERSION_NUM >= 180000
 #include "commands/explain_format.h"
 #include "commands/explain_state.h"
@@ -23,6 +20,9 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/wait_event.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
 
 /* PostgreSQL 18: stands in front of the declaration. */
 #if PG_VERSION_NUM < 180000
@@ -60,48 +60,35 @@ object_aclcheck(Oid class_id, Oid object_id, Oid role, AclMode mode)
 #define INTERVAL_NOT_FINITE(interval) ((void) (interval), false)
 #endif
 
-/*
- * PostgreSQL 16: input functions can say what is wrong without raising. NULL, or the message; older ones
- * raise.
- */
+/* PostgreSQL 16: input functions can say what is wrong without raising. NULL, or the message; older ones raise. */
+static inline char *
+MlsInputCall(FmgrInfo *flinfo, char *text, Oid typioparam, int32 typmod, Datum *result)
+{
 #if PG_VERSION_NUM >= 160000
-static inline char *
-MlsInputCall(FmgrInfo *flinfo, char *text, Oid typioparam, int32 typmod, Datum *result)
-{
 	ErrorSaveContext soft = {T_ErrorSaveContext, .details_wanted = true};
 
-	if (InputFunctionCallSafe(flinfo, text, typioparam, typmod, (Node *) &soft, result))
-		return NULL;
-	return soft.error_data->message;
-}
+	if (!InputFunctionCallSafe(flinfo, text, typioparam, typmod, (Node *) &soft, result))
+		return soft.error_data->message;
 #else
-static inline char *
-MlsInputCall(FmgrInfo *flinfo, char *text, Oid typioparam, int32 typmod, Datum *result)
-{
 	*result = InputFunctionCall(flinfo, text, typioparam, typmod);
+#endif
 	return NULL;
 }
-#endif
 
-/* PostgreSQL 18: the same for a domain's constraints. */
-#if PG_VERSION_NUM >= 180000
+/* PostgreSQL 18: domains, likewise. */
 static inline char *
 MlsDomainCheck(Datum value, bool isnull, Oid domain, void **extra, MemoryContext mcxt)
 {
+#if PG_VERSION_NUM >= 180000
 	ErrorSaveContext soft = {T_ErrorSaveContext, .details_wanted = true};
 
-	if (domain_check_safe(value, isnull, domain, extra, mcxt, (Node *) &soft))
-		return NULL;
-	return soft.error_data->message;
-}
+	if (!domain_check_safe(value, isnull, domain, extra, mcxt, (Node *) &soft))
+		return soft.error_data->message;
 #else
-static inline char *
-MlsDomainCheck(Datum value, bool isnull, Oid domain, void **extra, MemoryContext mcxt)
-{
 	domain_check(value, isnull, domain, extra, mcxt);
+#endif
 	return NULL;
 }
-#endif
 
 /* PostgreSQL 18: RETURNING can name the old and the new row. */
 #if PG_VERSION_NUM < 180000

@@ -21,6 +21,8 @@
 
 #include "fmgr.h"
 
+#include "compat.h"
+
 #define MLS_SCHEMA "ml_score"
 #define MLS_LANGUAGE "ml_score"
 #define MLS_WRAPPER "ml_score"

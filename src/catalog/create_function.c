@@ -7,7 +7,6 @@
 #include "catalog/option.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/signature.h"
-#include "compat.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"

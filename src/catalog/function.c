@@ -15,7 +15,6 @@
 #include "catalog/server.h"
 #include "catalog/function_server.h"
 #include "commands/proclang.h"
-#include "compat.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "parser/parse_type.h"

@@ -12,7 +12,6 @@
 #include "catalog/pg_user_mapping.h"
 #include "catalog/url.h"
 #include "commands/defrem.h"
-#include "compat.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"

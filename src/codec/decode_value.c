@@ -11,7 +11,6 @@
 #include "codec/decode_nested.h"
 #include "codec/decode_value.h"
 #include "codec/json_number.h"
-#include "compat.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/float.h"

@@ -10,7 +10,6 @@
 #include "codec/encode_value.h"
 #include "codec/json_number.h"
 #include "codec/json_write.h"
-#include "compat.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/array.h"

@@ -15,7 +15,6 @@
 #include "optimizer/planmain.h"
 #include "scoring/scan.h"
 
-#include "compat.h"
 
 static Plan *rewrite_plan(MlsRewrite *rewrite, Plan *plan, bool read_all);
 

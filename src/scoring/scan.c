@@ -24,7 +24,6 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-#include "compat.h"
 
 /* Rows read or handed up between two looks at the network. */
 #define SERVICE_ROWS 64

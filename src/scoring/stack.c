@@ -11,7 +11,6 @@
 #include "nodes/nodeFuncs.h"
 #include "scoring/scan.h"
 
-#include "compat.h"
 
 static bool
 is_leaf(Node *node)

@@ -9,7 +9,6 @@
 #define MLS_EXCHANGE_H
 
 #include "catalog/server.h"
-#include "compat.h"
 
 typedef struct MlsEndpoint MlsEndpoint;
 typedef struct MlsExchange MlsExchange;

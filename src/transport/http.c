@@ -19,7 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "compat.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "transport/http.h"
