@@ -12,6 +12,7 @@
 #include "codec/decode_value.h"
 #include "codec/json_number.h"
 #include "mb/pg_wchar.h"
+#include "ml_score.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/lsyscache.h"
