@@ -9,7 +9,7 @@ What it does to a request, in this order (azure-contracts.md 7 has the sources):
   408  the server behind took longer than --timeout
   424  the server behind answered something else than 200: ms-azureml-model-error-statuscode and -reason say what
 GET /front/stats answers what it has seen, POST /front/keys?K1,K2 replaces the keys, POST /front/fail?STATUS,COUNT[,RETRY_AFTER]
-makes the next COUNT requests fail with STATUS by itself (as the platform's own errors do).
+makes the next COUNT scoring requests fail with STATUS by itself (as the platform's own errors do).
 """
 
 import argparse
@@ -52,20 +52,21 @@ class Gateway:
         method, path, _ = start.split(" ", 2)
         if path.startswith("/front/"):
             return self.control(path)
-        self.stats["requests"] += 1
+        if method == "POST":
+            self.stats["requests"] += 1
         extra = {"x-ms-request-id": str(uuid.uuid4())}
         if "x-ms-client-request-id" in headers:
             extra["x-ms-client-request-id"] = headers["x-ms-client-request-id"]
-        refusal = self.refusal(headers, extra)
+        refusal = self.refusal(method, headers, extra)
         if refusal:
             return refusal[0], extra, refusal[1]
         return await self.forward(method, path, headers, body, extra)
 
-    def refusal(self, headers, extra):
+    def refusal(self, method, headers, extra):
         """The platform's own answer, or None when the request may go on to the model."""
         if headers.get("authorization", "") not in [f"Bearer {key}" for key in self.keys]:
             return 401, b'{"error":{"code":"Unauthorized","message":"The key or token is not valid."}}'
-        if self.failures:
+        if self.failures and method == "POST":
             status, retry_after = self.failures.popleft()
             if retry_after:
                 extra["Retry-After"] = retry_after
