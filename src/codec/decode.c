@@ -10,12 +10,11 @@
 #include "catalog/pg_type.h"
 #include "codec/decode.h"
 #include "codec/decode_value.h"
-#include "codec/encode_value.h"
+#include "codec/encoding.h"
 #include "codec/find_results.h"
 #include "codec/json_write.h"
 #include "codec/row_shape.h"
 #include "funcapi.h"
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -280,7 +279,7 @@ mls_decode_reply(MlsDecoder *decoder, const char *body, size_t len, int nrows, c
 	MlsResults results;
 	char *reason;
 	int wanted = nrows;
-	int valid;
+	int invalid;
 
 	*bad_row = -1;
 	if (decoder->data_frame && model_rows)
@@ -289,9 +288,9 @@ mls_decode_reply(MlsDecoder *decoder, const char *body, size_t len, int nrows, c
 		for (int i = 0; i < nrows; i++)
 			wanted += model_rows[i];
 	}
-	valid = pg_encoding_verifymbstr(PG_UTF8, body, len);
-	if (valid != len)
-		reason = psprintf("the reply is not valid UTF-8 at byte %d", valid);
+	invalid = mls_invalid_utf8(body, len);
+	if (invalid >= 0)
+		reason = psprintf("the reply is not valid UTF-8 at byte %d", invalid);
 	else
 		reason = mls_find_results(body, len, wanted, decoder->results_key, decoder->by_columns, &results);
 	if (!reason)

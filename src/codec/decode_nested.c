@@ -6,7 +6,7 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "codec/decode_nested.h"
-#include "codec/encode_value.h"
+#include "codec/encoding.h"
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -35,29 +35,6 @@ typedef struct MlsRecordReader
 	KeyHint *hints;
 	int nhints;
 } MlsRecordReader;
-
-char *
-mls_object_keys(const MlsSpan *object)
-{
-	StringInfoData out;
-	MlsJsonReader r;
-	MlsSpan key;
-	MlsSpan value;
-	int n = 0;
-
-	initStringInfo(&out);
-	mls_json_inside(&r, object);
-	while (mls_json_next(&r, &key, &value))
-	{
-		if (n == 20)
-		{
-			appendStringInfoString(&out, ", ...");
-			break;
-		}
-		appendStringInfo(&out, "%s\"%s\"", n++ > 0 ? ", " : "", mls_excerpt(key.start, key.len));
-	}
-	return out.data;
-}
 
 static bool
 is_input(const MlsResultNames *names, const MlsSpan *key)
@@ -105,7 +82,7 @@ mls_result_member(const MlsResultNames *names, const MlsSpan *object, MlsSpan *r
 	}
 	if (n == 0)
 		return pstrdup("the result is an object without members");
-	return psprintf("it is not clear which member of the result is the value: %s", mls_object_keys(object));
+	return psprintf("it is not clear which member of the result is the value: %s", mls_json_keys(object));
 }
 
 char *
@@ -380,7 +357,7 @@ items_of_object(MlsValueReader *reader, const MlsSpan *object)
 		if (record->nlive == 1 && mls_result_member(reader->names, object, &record->items[i]) == NULL)
 			return NULL;
 		return psprintf("column \"%s\" is missing from the result, which has %s",
-						NameStr(TupleDescAttr(record->desc, i)->attname), mls_object_keys(object));
+						NameStr(TupleDescAttr(record->desc, i)->attname), mls_json_keys(object));
 	}
 	return NULL;
 }

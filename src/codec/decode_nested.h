@@ -15,7 +15,4 @@ extern char *mls_unwrap_item(MlsValueReader *reader, MlsSpan *item);
 /* The member of object that is the result: a scalar's reader asks. NULL, or the reason with the list of the keys. */
 extern char *mls_result_member(const MlsResultNames *names, const MlsSpan *object, MlsSpan *result);
 
-/* The keys of an object, quoted and with commas between, for messages. */
-extern char *mls_object_keys(const MlsSpan *object);
-
 #endif

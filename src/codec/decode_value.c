@@ -5,11 +5,11 @@
 
 #include <math.h>
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "codec/base64.h"
 #include "codec/decode_nested.h"
 #include "codec/decode_value.h"
+#include "codec/encoding.h"
 #include "codec/json_number.h"
 #include "mb/pg_wchar.h"
 #include "ml_score.h"
@@ -18,29 +18,6 @@
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 #include "utils/typcache.h"
-
-#define EXCERPT_LENGTH 60
-
-char *
-mls_excerpt(const char *text, size_t len)
-{
-	int shown = Min(len, EXCERPT_LENGTH);
-	char *result;
-	bool keep;
-
-	if (shown < len)
-		shown = pg_encoding_mbcliplen(PG_UTF8, text, Min(len, EXCERPT_LENGTH + 4), EXCERPT_LENGTH);
-	keep = GetDatabaseEncoding() == PG_UTF8 && pg_verify_mbstr(PG_UTF8, text, shown, true);
-	result = psprintf("%.*s%s", shown, text, shown < len ? "..." : "");
-	for (char *p = result; *p; p++)
-	{
-		if ((unsigned char) *p < 0x20)
-			*p = ' ';
-		else if (IS_HIGHBIT_SET(*p) && !keep)
-			*p = '?';
-	}
-	return result;
-}
 
 /* Why item is no value of the reader's type. */
 static char *
@@ -54,33 +31,6 @@ misfit(const MlsValueReader *reader, const MlsSpan *item, const char *why)
 
 #define NOT_OF_TYPE "is not a value of type"
 #define OUT_OF_RANGE "is out of range for type"
-
-char *
-mls_from_utf8(const char *utf8, int len, char **text, int *text_len)
-{
-	int encoding = GetDatabaseEncoding();
-	Oid proc;
-	int room;
-
-	if (encoding != PG_UTF8 && encoding != PG_SQL_ASCII)
-	{
-		proc = FindDefaultConversionProc(PG_UTF8, encoding);
-		if (!OidIsValid(proc))
-			return psprintf("no conversion from UTF8 to %s exists", GetDatabaseEncodingName());
-		room = len * MAX_CONVERSION_GROWTH + 1;
-		*text = palloc(room);
-		if (pg_do_encoding_conversion_buf(proc, PG_UTF8, encoding, (unsigned char *) unconstify(char *, utf8), len,
-										  (unsigned char *) *text, room, true) != len)
-			return psprintf("a text has characters that the database's encoding %s has not", GetDatabaseEncodingName());
-		*text_len = strlen(*text);
-		return NULL;
-	}
-	*text = palloc(len + 1);
-	memcpy(*text, utf8, len);
-	(*text)[len] = '\0';
-	*text_len = len;
-	return NULL;
-}
 
 /* An item's text in the server's encoding: a string's characters, anything else's JSON. Palloc'd. */
 static char *

@@ -61,10 +61,4 @@ extern int mls_record_live_columns(MlsValueReader *reader);
 
 extern char *mls_read_value(MlsValueReader *reader, const MlsSpan *item, Datum *value, bool *isnull);
 
-/* UTF-8 bytes in the server's encoding, NUL-terminated in *text. NULL, or the reason why that cannot be. */
-extern char *mls_from_utf8(const char *utf8, int len, char **text, int *text_len);
-
-/* The first part of a piece of a reply for messages, safe in any encoding; palloc'd. */
-extern char *mls_excerpt(const char *text, size_t len);
-
 #endif

@@ -9,6 +9,7 @@
 
 #include "catalog/pg_type.h"
 #include "codec/encode_layout.h"
+#include "codec/encoding.h"
 #include "codec/json_write.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
@@ -105,6 +106,29 @@ prepare_record(MlsEncoder *encoder, const MlsValueOwner *owner, Oid type, const 
 	add_record_columns(encoder, schema);
 }
 
+/*
+ * What the endpoint declares for argument i: by its name, or by its position where the layout goes by position. An array
+ * that is declared as the whole row has a type for all of them, which goes into *element. NULL when nothing is.
+ */
+static const MlsField *
+declared_field(const MlsEncoder *encoder, const MlsFunction *fn, int i, const MlsSchema *schema, MlsField *element)
+{
+	if (!schema || !schema->inputs_known)
+		return NULL;
+	for (int k = 0; k < schema->ninputs; k++)
+	{
+		if (strcmp(schema->inputs[k].name, fn->arg_names[i]) == 0)
+			return &schema->inputs[k];
+	}
+	if (encoder->format != MLS_FORMAT_NUMPY && encoder->format != MLS_FORMAT_INPUTS)
+		return NULL;
+	if (schema->ninputs != 1 || schema->inputs[0].type != MLS_JSON_ARRAY || encoder->shape != MLS_SHAPE_COLUMNS)
+		return schema->ninputs == fn->nargs ? &schema->inputs[i] : NULL;
+	memset(element, 0, sizeof(*element));
+	element->type = schema->inputs[0].element;
+	return element;
+}
+
 static void
 prepare_columns(MlsEncoder *encoder, const MlsFunction *fn, const MlsSchema *schema)
 {
@@ -112,14 +136,10 @@ prepare_columns(MlsEncoder *encoder, const MlsFunction *fn, const MlsSchema *sch
 	for (int i = 0; i < fn->nargs; i++)
 	{
 		MlsValueOwner owner = {fn->name, fn->server_name, fn->arg_names[i]};
-		const MlsField *field = NULL;
+		MlsField element;
+		const MlsField *field = declared_field(encoder, fn, i, schema, &element);
 		int len = strlen(fn->arg_names[i]);
 
-		for (int k = 0; schema && schema->inputs_known && k < schema->ninputs; k++)
-		{
-			if (strcmp(schema->inputs[k].name, fn->arg_names[i]) == 0)
-				field = &schema->inputs[k];
-		}
 		add_column(encoder, pstrdup(mls_to_utf8(fn->arg_names[i], &len)), i,
 				   mls_value_writer(&owner, fn->arg_types[i], field));
 	}
@@ -194,20 +214,30 @@ prepare_frame(MlsEncoder *encoder, const MlsSchema *schema)
 	}
 }
 
+static bool
+is_value_type(MlsJsonType type)
+{
+	return type == MLS_JSON_STRING || type == MLS_JSON_INTEGER || type == MLS_JSON_NUMBER || type == MLS_JSON_BOOLEAN;
+}
+
 /* Is a row just its only column's value, without brackets of its own? */
 static bool
-row_is_value(const MlsEncoder *encoder, const MlsFunction *fn)
+row_is_value(const MlsEncoder *encoder, const MlsFunction *fn, const MlsSchema *schema)
 {
 	Oid type;
 
 	if (encoder->shape == MLS_SHAPE_ARRAY)
 		return true;
+	if (fn->nargs != 1 || encoder->shape != MLS_SHAPE_COLUMNS)
+		return false;
+	if (encoder->format != MLS_FORMAT_NUMPY && encoder->format != MLS_FORMAT_INPUTS)
+		return false;
+	if (schema && schema->inputs_known)
+		return schema->ninputs == 1 && is_value_type(schema->inputs[0].type);
 
 	/* Models of texts take {"inputs": ["...", "..."]}. */
-	if (encoder->format != MLS_FORMAT_INPUTS || fn->nargs != 1 || encoder->shape != MLS_SHAPE_COLUMNS)
-		return false;
 	type = getBaseType(fn->arg_types[0]);
-	return type == TEXTOID || type == VARCHAROID || type == BPCHAROID;
+	return encoder->format == MLS_FORMAT_INPUTS && (type == TEXTOID || type == VARCHAROID || type == BPCHAROID);
 }
 
 MlsEncoder *
@@ -221,7 +251,7 @@ mls_encoder_create(const MlsFunction *fn, const MlsServer *server, const MlsSche
 	encoder->format = mls_row_format(server, schema, &encoder->guessed);
 	encoder->shape = mls_row_shape(fn, encoder->format, schema);
 	encoder->tensors = encoder->format == MLS_FORMAT_OPEN_INFERENCE;
-	encoder->bare = row_is_value(encoder, fn);
+	encoder->bare = row_is_value(encoder, fn, schema);
 	encoder->objects = layout_has_objects(encoder) && !encoder->bare;
 	encoder->scratch = AllocSetContextCreate(CurrentMemoryContext, "ml_score row encoding", ALLOCSET_SMALL_SIZES);
 

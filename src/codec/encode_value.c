@@ -8,6 +8,7 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "codec/encode_value.h"
+#include "codec/encoding.h"
 #include "codec/json_number.h"
 #include "codec/json_write.h"
 #include "mb/pg_wchar.h"
@@ -23,19 +24,6 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
-
-const char *
-mls_to_utf8(const char *text, int *len)
-{
-	char *converted;
-
-	if (GetDatabaseEncoding() == PG_UTF8)
-		return text;
-	converted = pg_server_to_any(text, *len, PG_UTF8);
-	if (converted != text)
-		*len = strlen(converted);
-	return converted;
-}
 
 /* The one error for values that have no JSON, or none of the declared type. kind: "NaN", "an infinite date". */
 static void

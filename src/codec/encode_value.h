@@ -65,7 +65,4 @@ extern MlsRecordWriter *mls_record_writer(const MlsValueOwner *owner, TupleDesc 
 /* Take a composite datum apart into record->values and nulls, which point into it. */
 extern void mls_record_deform(MlsRecordWriter *record, Datum row);
 
-/* text in the server's encoding as UTF-8: the same bytes, or a palloc'd copy. len is in and out. */
-extern const char *mls_to_utf8(const char *text, int *len);
-
 #endif

@@ -3,7 +3,7 @@
  */
 #include "postgres.h"
 
-#include "codec/decode_nested.h"
+#include "codec/encoding.h"
 #include "codec/find_results.h"
 #include "codec/reshape.h"
 
@@ -50,7 +50,7 @@ take_single(const Search *search, const MlsSpan *value, MlsResults *results)
 		return NULL;
 	}
 	if (value->kind == MLS_SPAN_OBJECT)
-		return psprintf("the reply has no list of results, but an object with %s", mls_object_keys(value));
+		return psprintf("the reply has no list of results, but an object with %s", mls_json_keys(value));
 	return psprintf("the reply has no list of results, but %s", mls_excerpt(value->start, value->len));
 }
 
@@ -115,25 +115,6 @@ search_value(Search *search, const MlsSpan *value, MlsResults *results)
 	}
 }
 
-/* An object's member; MLS_SPAN_NONE when it has none of that name. */
-static MlsSpan
-get_member(const MlsSpan *object, const char *name, size_t name_len)
-{
-	MlsSpan none = {.kind = MLS_SPAN_NONE};
-	char *wanted = pnstrdup(name, name_len);
-	MlsJsonReader r;
-	MlsSpan key;
-	MlsSpan value;
-
-	mls_json_inside(&r, object);
-	while (mls_json_next(&r, &key, &value))
-	{
-		if (mls_json_equals(&key, wanted))
-			return value;
-	}
-	return none;
-}
-
 /* Follow the dotted path that the schema gives. */
 static MlsSpan
 follow_path(const MlsSpan *object, const char *path)
@@ -144,7 +125,7 @@ follow_path(const MlsSpan *object, const char *path)
 	{
 		size_t len = strcspn(path, ".");
 
-		at = get_member(&at, path, len);
+		at = mls_json_member(&at, path, len);
 		if (path[len] == '\0')
 			return at;
 		path += len + 1;
@@ -197,8 +178,8 @@ is_tensors(const MlsSpan *outputs)
 		return false;
 	mls_json_inside(&r, outputs);
 	return mls_json_next(&r, NULL, &first) && first.kind == MLS_SPAN_OBJECT &&
-		   get_member(&first, "shape", 5).kind == MLS_SPAN_ARRAY &&
-		   get_member(&first, "data", 4).kind == MLS_SPAN_ARRAY;
+		   mls_json_member(&first, "shape", strlen("shape")).kind == MLS_SPAN_ARRAY &&
+		   mls_json_member(&first, "data", strlen("data")).kind == MLS_SPAN_ARRAY;
 }
 
 /* Columns of one value each, of which one result is wanted: they are its columns, whichever way one looks at it. */
@@ -246,14 +227,14 @@ search_object(Search *search, const MlsSpan *object, MlsResults *results)
 			return search_value(search, &value, results);
 	}
 
-	value = get_member(object, "outputs", 7);
+	value = mls_json_member(object, "outputs", strlen("outputs"));
 	if (is_tensors(&value))
 	{
 		text = mls_reshape_tensors(&value, &len, &reason);
 		return take_reshaped(text, len, reason, results);
 	}
-	columns = get_member(object, "columns", 7);
-	value = get_member(object, "data", 4);
+	columns = mls_json_member(object, "columns", strlen("columns"));
+	value = mls_json_member(object, "data", strlen("data"));
 	if (columns.kind == MLS_SPAN_ARRAY && value.kind == MLS_SPAN_ARRAY)
 	{
 		text = mls_reshape_split(&columns, &value, &len, &reason);
@@ -271,7 +252,7 @@ search_object(Search *search, const MlsSpan *object, MlsResults *results)
 
 	for (int i = 0; i < lengthof(result_keys); i++)
 	{
-		value = get_member(object, result_keys[i], strlen(result_keys[i]));
+		value = mls_json_member(object, result_keys[i], strlen(result_keys[i]));
 		if (value.kind == MLS_SPAN_ARRAY || value.kind == MLS_SPAN_OBJECT || value.kind == MLS_SPAN_STRING ||
 			(value.kind != MLS_SPAN_NONE && search->wanted == 1 && members.n == 1))
 			return search_value(search, &value, results);

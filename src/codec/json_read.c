@@ -500,3 +500,32 @@ mls_json_count(const MlsSpan *container)
 		n++;
 	return n;
 }
+
+MlsSpan
+mls_json_member(const MlsSpan *object, const char *name, size_t name_len)
+{
+	MlsSpan none = {.kind = MLS_SPAN_NONE};
+	MlsJsonReader r;
+	MlsSpan key;
+	MlsSpan value;
+	bool equal;
+
+	if (object->kind != MLS_SPAN_OBJECT)
+		return none;
+	mls_json_inside(&r, object);
+	while (mls_json_next(&r, &key, &value))
+	{
+		if (key.escaped)
+		{
+			char *wanted = pnstrdup(name, name_len);
+
+			equal = mls_json_equals(&key, wanted);
+			pfree(wanted);
+		}
+		else
+			equal = key.len == name_len && memcmp(key.start, name, name_len) == 0;
+		if (equal)
+			return value;
+	}
+	return none;
+}

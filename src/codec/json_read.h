@@ -89,6 +89,9 @@ extern const char *mls_json_impurity(const MlsSpan *value);
 /* Is the string span equal to the NUL-terminated text? Spans with escapes are compared by their characters. */
 extern bool mls_json_equals(const MlsSpan *value, const char *text);
 
+/* An object's member of this name (name_len bytes of it); its kind is MLS_SPAN_NONE when there is none. */
+extern MlsSpan mls_json_member(const MlsSpan *object, const char *name, size_t name_len);
+
 /* How many elements an object or array that was checked has. */
 extern int mls_json_count(const MlsSpan *container);
 

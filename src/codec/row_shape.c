@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "codec/row_shape.h"
 #include "utils/lsyscache.h"
 
@@ -71,6 +72,8 @@ mls_row_shape(const MlsFunction *fn, MlsRequestFormat format, const MlsSchema *s
 		return is_declared_input(fn, schema) ? MLS_SHAPE_COLUMNS : MLS_SHAPE_DATA_FRAME;
 	if (OidIsValid(element))
 		return has_no_names(format) ? MLS_SHAPE_ARRAY : MLS_SHAPE_COLUMNS;
+	if (type == JSONOID || type == JSONBOID)
+		return has_no_names(format) && format != MLS_FORMAT_OPEN_INFERENCE ? MLS_SHAPE_ARRAY : MLS_SHAPE_COLUMNS;
 	if (type_is_rowtype(type))
 		return is_declared_input(fn, schema) ? MLS_SHAPE_COLUMNS : MLS_SHAPE_RECORD;
 	return MLS_SHAPE_COLUMNS;

@@ -13,7 +13,7 @@ typedef enum MlsRowShape
 	MLS_SHAPE_COLUMNS,	  /* each argument is a column */
 	MLS_SHAPE_RECORD,	  /* the only argument is a composite: its columns are the row's */
 	MLS_SHAPE_DATA_FRAME, /* the only argument is an array of composites: each is a row of its own */
-	MLS_SHAPE_ARRAY		  /* the only argument is an array and the layout has no names: it is the row */
+	MLS_SHAPE_ARRAY		  /* the only argument is an array (or json) and the layout has no names: it is the row */
 } MlsRowShape;
 
 /* The layout that requests to server have. guessed: nothing said so. schema may be NULL. */

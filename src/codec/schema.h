@@ -37,8 +37,9 @@ typedef struct MlsSchema
 	MlsField *outputs;
 	bool inputs_known; /* false: nothing could be inferred; reason says why */
 	char *reason;
-	char *rows_open;   /* what a request puts before the rows when the names are not the format's usual ones */
-	char *rows_close;  /* and after them; both NULL otherwise */
+	char *rows_open;  /* UTF-8: what a request puts before the array of rows (or the split frame) when the names are not
+						* the format's usual ones */
+	char *rows_close; /* and after them; both NULL otherwise */
 	char *results_key; /* dotted path to the array of results when the document names one, or NULL */
 } MlsSchema;
 
