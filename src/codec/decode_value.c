@@ -11,6 +11,7 @@
 #include "codec/decode_value.h"
 #include "codec/encoding.h"
 #include "codec/json_number.h"
+#include "compat.h"
 #include "mb/pg_wchar.h"
 #include "ml_score.h"
 #include "utils/builtins.h"
