@@ -21,9 +21,7 @@ ROWS, IN_FLIGHT = 1000, 4
 async def read(connection, batches):
     """Batches of rows, from a cursor, into the queue; then a None for each scorer."""
     async with connection.transaction():
-        cursor = await connection.cursor(
-            'SELECT id, carat, cut, color, clarity, depth, "table", x, y, z FROM stones', prefetch=ROWS
-        )
+        cursor = await connection.cursor('SELECT id, carat, cut, color, clarity, depth, "table", x, y, z FROM stones')
         while rows := await cursor.fetch(ROWS):
             await batches.put(rows)
     for _ in range(IN_FLIGHT):
