@@ -18,6 +18,8 @@ is "$(sql "SELECT f(1, 'a', 'b', 'c', 1, 1, 1, 1, 1)" 2>/dev/null)" 45 "a single
 like "$(sql_error "SELECT * FROM ml_score.stat_endpoint")" "55000.*|shared_preload_libraries|no error" "stat_endpoint answers or says what to set"
 like "$(sql_error "SELECT f(1, 'a', 'b', 'c', 1, 1, 1, 1, 1); SET ml_score.nonsense = 1")" "42602|invalid configuration parameter" \
 	"the prefix ml_score is reserved once the library is loaded"
+sql "ALTER SERVER f RENAME TO renamed_unseen"
+is "$(sql "SELECT f(1, 'a', 'b', 'c', 1, 1, 1, 1, 1)" 2>/dev/null)" 45 "functions follow a server that was renamed where the library was not loaded"
 use_cluster "main-$PGVER"
 stop_cluster "plain-$PGVER"
 done_testing
