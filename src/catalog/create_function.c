@@ -79,7 +79,7 @@ mls_create_function(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(DirectFunctionCall1(regprocedurein, CStringGetDatum(signature)));
 }
 
-/* One line of what describe returns; position 0 and absent texts are NULL. */
+/* One line of what describe returns; position 0 and absent or empty texts are NULL. */
 static void
 put_line(ReturnSetInfo *rsinfo, const char *kind, int position, const char *name, const MlsField *field)
 {
@@ -89,8 +89,8 @@ put_line(ReturnSetInfo *rsinfo, const char *kind, int position, const char *name
 	values[0] = CStringGetTextDatum(kind);
 	values[1] = Int32GetDatum(position);
 	nulls[1] = position == 0;
-	nulls[2] = name == NULL;
-	values[2] = name == NULL ? (Datum) 0 : CStringGetTextDatum(name);
+	nulls[2] = name == NULL || *name == '\0';
+	values[2] = nulls[2] ? (Datum) 0 : CStringGetTextDatum(name);
 	nulls[3] = nulls[5] = field == NULL;
 	nulls[4] = field == NULL || field->format == NULL;
 	if (field != NULL)

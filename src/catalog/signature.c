@@ -139,6 +139,28 @@ useful_outputs(const MlsSchema *schema)
 	return useful != NIL ? useful : all;
 }
 
+/* The outputs of rows that are bare arrays have no names. */
+static bool
+outputs_are_positions(const MlsSchema *schema)
+{
+	for (int i = 0; i < schema->noutputs; i++)
+		if (schema->outputs[i].name != NULL && schema->outputs[i].name[0] != '\0')
+			return false;
+	return true;
+}
+
+/* The array that holds one value for each output; jsonb when their types differ. */
+static char *
+array_type(const MlsSchema *schema)
+{
+	char *type = mls_signature_type(&schema->outputs[0]);
+
+	for (int i = 1; i < schema->noutputs; i++)
+		if (strcmp(mls_signature_type(&schema->outputs[i]), type) != 0)
+			return pstrdup("jsonb");
+	return strcmp(type, "jsonb") == 0 ? type : psprintf("%s[]", type);
+}
+
 /*
  * What the function returns. One value is returned as such; where it is one key of several in the reply, as an OUT
  * argument, whose name says which.
@@ -146,17 +168,18 @@ useful_outputs(const MlsSchema *schema)
 static void
 append_result(StringInfo arguments, StringInfo returns, const MlsSchema *schema)
 {
-	List *outputs = useful_outputs(schema);
 	ListCell *lc;
 
 	if (schema->noutputs == 0)
 		appendStringInfoString(returns, " RETURNS jsonb");
 	else if (schema->noutputs == 1)
 		appendStringInfo(returns, " RETURNS %s", mls_signature_type(&schema->outputs[0]));
+	else if (outputs_are_positions(schema))
+		appendStringInfo(returns, " RETURNS %s", array_type(schema));
 	else
-		foreach (lc, outputs)
+		foreach (lc, useful_outputs(schema))
 		{
-			MlsField *field = &schema->outputs[lfirst_int(lc)];
+			const MlsField *field = &schema->outputs[lfirst_int(lc)];
 
 			appendStringInfo(arguments, ", OUT %s %s", quote_identifier(field_name(field, lfirst_int(lc))),
 							 mls_signature_type(field));

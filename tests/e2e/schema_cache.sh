@@ -40,9 +40,10 @@ sql "$INPUTS; $INPUTS; SELECT ml_score.create_function('doc', 'once')" >/dev/nul
 is "$(count swagger.json)" 1 "once a session"
 
 swagger number | put swagger.json 200
+swagger string >"$RUN/string.json"
 sql <<SQL >"$RUN/changed.out"
 $INPUTS;
-\\! sed 's/"type": "number"}}}}}/"type": "string"}}}}}/' <<<'$(swagger number)' | curl -sS -X PUT --data-binary @- '$URL/swagger.json'
+\\! curl -sS -X PUT --data-binary @$RUN/string.json '$URL/swagger.json'
 $INPUTS;
 ALTER SERVER doc OPTIONS (ADD timeout '30s');
 $INPUTS;
@@ -57,17 +58,16 @@ is "$(count swagger.json)" 2 "or of the user mapping"
 put swagger.json 404 <<<'nothing here'
 swagger string | put swagger.json%3Fversion=3 200
 is "$(sql "$INPUTS")" "carat text" "a missing document has its version 3 tried"
-swagger number | sed 's,"/score","/other",' | put swagger.json 200
-is "$(sql "$INPUTS")" "carat text" "and one that does not know the scoring path"
+put swagger.json 200 <<<'{"swagger": "2.0", "paths": {"/": {"get": {}}}}'
+is "$(sql "$INPUTS")" "carat text" "and one that does not know how to score"
 
 # refusals
 put swagger.json%3Fversion=3 404 <<<'nothing here'
 for status in 400 401 403 404 500; do
 	put swagger.json $status <<<'nothing here'
-	like "$(sql_error "SELECT ml_score.create_function('doc', 'refused')")" \
+	like "$(sql_error "SELECT ml_score.create_function('doc', 'refused')" | tr '\n' ' ')" \
 		"HV00Q.*could not infer.*DETAIL: *The endpoint answers HTTP $status for $URL/swagger.json.*HINT: .*CREATE FUNCTION public.refused\(" \
-		"HTTP $status: no function, and why" | tr '\n' ' '
-	echo
+		"HTTP $status: no function, and why"
 done
 put swagger.json 404 <<<'nothing here'
 sql "SELECT FROM ml_score.describe('doc'); SELECT FROM ml_score.describe('doc')" >/dev/null 2>&1

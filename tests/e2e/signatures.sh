@@ -2,12 +2,13 @@
 # Functions made from the swagger that the real inference server publishes, in each of its styles, score.
 . "$(dirname "$0")/../lib/tap.sh"
 
-# made STYLE [CALL]: a server for the style, the function made of it, as SQL writes it.
+# made STYLE: a server for the style, the function made of it, as SQL writes it.
 made() {
 	need_peer "real_$1"
 	sql "CREATE SERVER $1 TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url '$(peer_url "real_$1")/score')"
-	sql "SELECT format('%s(%s) returns %s', proname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid))
-		FROM pg_proc p WHERE p.oid = ml_score.create_function('$1', 'rate_$1')"
+	sql "SELECT ml_score.create_function('$1', 'rate_$1')" >/dev/null
+	sql "SELECT format('%s(%s) returns %s', proname, pg_get_function_arguments(oid), pg_get_function_result(oid))
+		FROM pg_proc WHERE proname = 'rate_$1'"
 }
 
 NINE='carat double precision, cut text, color text, clarity text, depth double precision, "table" double precision, x double precision, y double precision, z double precision'
@@ -19,7 +20,8 @@ is "$(sql "SELECT name FROM ml_score.describe('records') WHERE kind = 'request_f
 is "$(sql "SELECT string_agg(concat_ws(' ', kind, position, name, json_type), ', ') FROM ml_score.describe('records') WHERE position <= 2")" \
 	"input 1 carat number, input 2 cut string, output 1 number" "records: inputs and outputs"
 
-like "$(made numpy)" '^rate_numpy\(.* double precision, .* double precision, .* double precision\) returns double precision\[\]$' "numpy"
+is "$(made numpy)" "rate_numpy(x1 double precision, x2 double precision, x3 double precision) returns double precision[]" \
+	"numpy: columns have no names of their own"
 is "$(sql "SELECT array_length(rate_numpy(0.23, 61.5, 55), 1)")" 3 "numpy: scores"
 
 is "$(made designer | sed 's/"table" bigint/"table" double precision/')" \
@@ -30,7 +32,7 @@ is "$(made input_data | sed 's/"table" bigint/"table" double precision/')" "rate
 	"input_data, which only version 3 declares"
 is "$(sql "SELECT rate_input_data($STONE) BETWEEN 100 AND 1000")" t "input_data: scores"
 
-like "$(made multi)" '^rate_multi\(k bigint, what text, OUT double double precision, OUT label text, OUT even boolean\) returns record$' \
+is "$(made multi)" "rate_multi(k bigint, what text, OUT double double precision, OUT label text, OUT even boolean) returns record" \
 	"several outputs become columns"
 is "$(sql "SELECT * FROM rate_multi(21, 'plain')")" "42|plain-21|f" "multi: scores"
 
