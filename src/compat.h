@@ -97,4 +97,13 @@ MlsDomainCheck(Datum value, bool isnull, Oid domain, void **extra, MemoryContext
 #define MlsVarReturningType(var) ((var)->varreturningtype)
 #endif
 
+/* PostgreSQL 17: MERGE has a third kind of action. */
+#if PG_VERSION_NUM < 170000
+#define MlsMergeMatched(action) ((action)->matched)
+#define MlsMergeBySource(action) ((void) (action), false)
+#else
+#define MlsMergeMatched(action) ((action)->matchKind == MERGE_WHEN_MATCHED)
+#define MlsMergeBySource(action) ((action)->matchKind == MERGE_WHEN_NOT_MATCHED_BY_SOURCE)
+#endif
+
 #endif

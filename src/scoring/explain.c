@@ -12,7 +12,6 @@
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
 
-
 static void
 indent(ExplainState *es)
 {

@@ -10,13 +10,14 @@
 #include "scoring/rewrite.h"
 
 #include "executor/executor.h"
+#include "jit/jit.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/planmain.h"
 #include "scoring/scan.h"
 
-
 static Plan *rewrite_plan(MlsRewrite *rewrite, Plan *plan, bool read_all);
+static Plan *finish_plan(MlsRewrite *rewrite, Plan *plan, bool read_all);
 
 static void
 rewrite_list(MlsRewrite *rewrite, List *plans, bool read_all)
@@ -58,6 +59,7 @@ static void
 rewrite_children(MlsRewrite *rewrite, Plan *plan, bool read_all)
 {
 	bool was_in_gather = rewrite->in_gather;
+	ListCell *lc;
 
 	if (IsA(plan, Gather) || IsA(plan, GatherMerge))
 		rewrite->in_gather = true;
@@ -68,7 +70,9 @@ rewrite_children(MlsRewrite *rewrite, Plan *plan, bool read_all)
 	switch (nodeTag(plan))
 	{
 		case T_Append:
-			rewrite_list(rewrite, ((Append *) plan)->appendplans, read_all);
+			/* The children themselves are the Append's business. */
+			foreach (lc, ((Append *) plan)->appendplans)
+				rewrite_children(rewrite, lfirst(lc), read_all);
 			break;
 		case T_MergeAppend:
 			rewrite_list(rewrite, ((MergeAppend *) plan)->mergeplans, false);
@@ -185,8 +189,22 @@ mark_read_all(Plan *plan, const Plan *below)
 		mls_scan_set_read_all((CustomScan *) plan);
 }
 
+/* One stack over all children where they are alike, else one over each. */
 static Plan *
-rewrite_node(MlsRewrite *rewrite, Plan *plan)
+rewrite_append(MlsRewrite *rewrite, Append *append, bool read_all)
+{
+	Plan *result = mls_split_append(rewrite, append);
+	ListCell *lc;
+
+	if (result)
+		return result;
+	foreach (lc, append->appendplans)
+		lfirst(lc) = finish_plan(rewrite, lfirst(lc), read_all);
+	return &append->plan;
+}
+
+static Plan *
+rewrite_node(MlsRewrite *rewrite, Plan *plan, bool read_all)
 {
 	switch (nodeTag(plan))
 	{
@@ -207,7 +225,11 @@ rewrite_node(MlsRewrite *rewrite, Plan *plan)
 		case T_Result:
 			/* SELECT f(1): one row, and PL/pgSQL's simple expressions must stay what they are. */
 			return outerPlan(plan) ? mls_split_above(rewrite, plan, NULL) : plan;
+		case T_Append:
+			return rewrite_append(rewrite, (Append *) plan, read_all);
 		case T_ModifyTable:
+			mls_rewrite_merge_actions(rewrite, (ModifyTable *) plan);
+			return mls_split_returning(rewrite, (ModifyTable *) plan);
 		case T_ValuesScan:
 		case T_FunctionScan:
 			return plan;
@@ -216,18 +238,24 @@ rewrite_node(MlsRewrite *rewrite, Plan *plan)
 	}
 }
 
+/* plan's children were rewritten; now plan itself. */
 static Plan *
-rewrite_plan(MlsRewrite *rewrite, Plan *plan, bool read_all)
+finish_plan(MlsRewrite *rewrite, Plan *plan, bool read_all)
 {
-	Plan *result;
+	Plan *result = rewrite_node(rewrite, plan, read_all);
 
-	if (plan == NULL)
-		return NULL;
-	rewrite_children(rewrite, plan, read_all);
-	result = rewrite_node(rewrite, plan);
 	if (read_all)
 		mark_read_all(result, plan);
 	return result;
+}
+
+static Plan *
+rewrite_plan(MlsRewrite *rewrite, Plan *plan, bool read_all)
+{
+	if (plan == NULL)
+		return NULL;
+	rewrite_children(rewrite, plan, read_all);
+	return finish_plan(rewrite, plan, read_all);
 }
 
 static int highest_plan_id(Plan *plan);
@@ -270,6 +298,16 @@ highest_plan_id(Plan *plan)
 	}
 }
 
+/*
+ * A model function's cost is waiting, not computing: without it, was there enough to compute for the JIT compiler?
+ */
+static void
+reconsider_jit(PlannedStmt *stmt, Cost waiting)
+{
+	if (stmt->planTree->total_cost - waiting < jit_above_cost)
+		stmt->jitFlags = PGJIT_NONE;
+}
+
 void
 mls_rewrite_statement(PlannedStmt *stmt, int cursor_options)
 {
@@ -278,6 +316,7 @@ mls_rewrite_statement(PlannedStmt *stmt, int cursor_options)
 	rewrite.next_plan_id = Max(highest_plan_id(stmt->planTree), highest_plan_id_in(stmt->subplans)) + 1;
 	rewrite_list(&rewrite, stmt->subplans, false);
 	stmt->planTree = rewrite_plan(&rewrite, stmt->planTree, false);
+	reconsider_jit(stmt, rewrite.waiting_cost);
 	if ((cursor_options & CURSOR_OPT_SCROLL) && !ExecSupportsBackwardScan(stmt->planTree))
 		stmt->planTree = materialize(&rewrite, stmt->planTree);
 }

@@ -4,7 +4,7 @@
 #ifndef MLS_REWRITE_H
 #define MLS_REWRITE_H
 
-#include "scoring/stack.h"
+#include "scoring/split.h"
 
 /* Rewrite everything in stmt, in place. cursor_options as the planner got them. */
 extern void mls_rewrite_statement(PlannedStmt *stmt, int cursor_options);
@@ -14,6 +14,9 @@ extern void mls_rewrite_join_conditions(MlsRewrite *rewrite, Join *join);
 
 /* rewrite_agg.c: calls in arguments of aggregates, window functions and set-returning functions, made below. */
 extern void mls_rewrite_agg_arguments(MlsRewrite *rewrite, Plan *plan);
+
+/* rewrite_merge.c: calls in the actions of a MERGE, made below. */
+extern void mls_rewrite_merge_actions(MlsRewrite *rewrite, ModifyTable *node);
 
 /* hook.c: the planner hook. */
 extern void mls_planner_init(void);

@@ -76,7 +76,7 @@ mls_rewrite_agg_arguments(MlsRewrite *rewrite, Plan *plan)
 	if (lift.calls == NIL)
 		return;
 	first = list_length(outerPlan(plan)->targetlist) + 1;
-	outerPlan(plan) = mls_compute_below(rewrite, outerPlan(plan), &lift);
+	outerPlan(plan) = mls_compute_below(rewrite, outerPlan(plan), &lift, false);
 	plan->targetlist = (List *) mls_fill_placeholders((Node *) targets, &lift, OUTER_VAR, first);
 	plan->qual = (List *) mls_fill_placeholders((Node *) quals, &lift, OUTER_VAR, first);
 }

@@ -95,7 +95,7 @@ compute_side(MlsRewrite *rewrite, Join *join, List *clauses, int varno, bool saf
 		return clauses;
 	if (varno == INNER_VAR)
 		turn_to_child(&lift);
-	*child = mls_compute_below(rewrite, *child, &lift);
+	*child = mls_compute_below(rewrite, *child, &lift, false);
 	return (List *) mls_fill_placeholders((Node *) lifted, &lift, varno, first);
 }
 

@@ -24,7 +24,6 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-
 /* Rows read or handed up between two looks at the network. */
 #define SERVICE_ROWS 64
 #define NO_BOUND (-1)

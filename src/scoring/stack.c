@@ -9,8 +9,8 @@
 
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/plancat.h"
 #include "scoring/scan.h"
-
 
 static bool
 is_leaf(Node *node)
@@ -60,6 +60,13 @@ collect_leaves_walker(Node *node, void *context)
 	return false;
 }
 
+List *
+mls_collect_leaves(List *leaves, Node *node)
+{
+	collect_leaves_walker(node, &leaves);
+	return leaves;
+}
+
 static Var *
 column_var(int varno, int index, Node *column)
 {
@@ -88,9 +95,8 @@ translate_mutator(Node *node, void *arg)
 	return (Node *) column_var(context->varno, index, list_nth(context->columns, index));
 }
 
-/* node with every leaf and placeholder as a reference to its place in columns. */
-static Node *
-in_terms_of(Node *node, List *columns, int varno)
+Node *
+mls_in_terms_of(Node *node, List *columns, int varno)
 {
 	TranslateContext context = {columns, varno};
 
@@ -156,8 +162,8 @@ scan_columns(const MlsLift *lift, int level, List *child_columns, List *used, Ml
 		if (call->level != level)
 			continue;
 		columns = lappend(columns, mls_placeholder_make(call->call, foreach_current_index(lc)));
-		spec->calls = lappend(spec->calls, in_terms_of((Node *) call->call, child_columns, OUTER_VAR));
-		spec->needs = lappend(spec->needs, in_terms_of(call->need, child_columns, OUTER_VAR));
+		spec->calls = lappend(spec->calls, mls_in_terms_of((Node *) call->call, child_columns, OUTER_VAR));
+		spec->needs = lappend(spec->needs, mls_in_terms_of(call->need, child_columns, OUTER_VAR));
 	}
 	return columns;
 }
@@ -208,9 +214,21 @@ filters_of_level(List *filters, int level, List *columns)
 		MlsFilter *filter = lfirst(lc);
 
 		if (filter->level == level)
-			quals = lappend(quals, in_terms_of(filter->condition, columns, INDEX_VAR));
+			quals = lappend(quals, mls_in_terms_of(filter->condition, columns, INDEX_VAR));
 	}
 	return quals;
+}
+
+/* What the planner reckoned for the scan's calls: their procost for each row. */
+static Cost
+calls_cost(List *calls, double rows)
+{
+	QualCost cost = {0};
+	ListCell *lc;
+
+	foreach (lc, calls)
+		add_function_cost(NULL, lfirst_node(FuncExpr, lc)->funcid, NULL, &cost);
+	return cost.per_tuple * rows;
 }
 
 /* One scan over child; *columns are the child's and become the scan's. targets NULL: all its columns. */
@@ -223,10 +241,11 @@ stack_one(MlsRewrite *rewrite, Plan *child, List **columns, const MlsLift *lift,
 	CustomScan *scan = mls_scan_make(child, &spec);
 
 	scan->custom_scan_tlist = scan_tlist(own_columns, *columns, &spec);
-	scan->scan.plan.targetlist =
-		(List *) in_terms_of((Node *) (targets ? targets : columns_as_targets(own_columns)), own_columns, INDEX_VAR);
+	scan->scan.plan.targetlist = (List *) mls_in_terms_of(
+		(Node *) (targets ? targets : columns_as_targets(own_columns)), own_columns, INDEX_VAR);
 	scan->scan.plan.qual = filters_of_level(filters, level, own_columns);
 	scan->scan.plan.plan_node_id = rewrite->next_plan_id++;
+	rewrite->waiting_cost += calls_cost(spec.calls, child->plan_rows);
 	/* Only parallel-aware nodes get shared memory, in which workers report their figures. */
 	scan->scan.plan.parallel_aware = rewrite->in_gather;
 	*columns = own_columns;
@@ -251,102 +270,6 @@ mls_stack_build(MlsRewrite *rewrite, Plan *child, List *columns, const MlsLift *
 	return plan;
 }
 
-/* Lift a filter's conjuncts from the first that calls a model on; those before stay where they are. */
-static List *
-lift_conjuncts(MlsLift *lift, List *conjuncts, List **staying)
-{
-	List *filters = NIL;
-	ListCell *lc;
-
-	foreach (lc, conjuncts)
-	{
-		Node *lifted = mls_lift_expr(lift, lfirst(lc));
-		int level = Max(mls_lift_level(lift, lifted), lift->base);
-		MlsFilter *filter;
-
-		if (level == 0)
-		{
-			*staying = lappend(*staying, lfirst(lc));
-			continue;
-		}
-		filter = palloc(sizeof(MlsFilter));
-		filter->level = level;
-		filter->condition = lifted;
-		filters = lappend(filters, filter);
-		/* What comes later is only for the rows that pass this. */
-		lift->base = level;
-	}
-	return filters;
-}
-
-/*
- * The node's target list below the stack: the leaves. A WindowAgg's run condition looks at entries by position, so that
- * node keeps its entries, those with calls emptied, and the leaves follow.
- */
-static List *
-leaf_targets(Plan *node, List *leaves, List **columns)
-{
-	List *tlist = NIL;
-	ListCell *lc;
-
-	*columns = NIL;
-	if (IsA(node, WindowAgg) && ((WindowAgg *) node)->runCondition != NIL)
-	{
-		foreach (lc, node->targetlist)
-		{
-			TargetEntry *tle = copyObject(lfirst_node(TargetEntry, lc));
-
-			if (mls_lift_contains_call((Node *) tle->expr))
-				tle->expr = (Expr *) makeNullConst(exprType((Node *) tle->expr), exprTypmod((Node *) tle->expr),
-												   exprCollation((Node *) tle->expr));
-			tlist = lappend(tlist, tle);
-			*columns = lappend(*columns, tle->expr);
-		}
-	}
-	foreach (lc, leaves)
-	{
-		tlist = lappend(tlist, makeTargetEntry(lfirst(lc), list_length(tlist) + 1, NULL, false));
-		*columns = lappend(*columns, lfirst(lc));
-	}
-	return tlist;
-}
-
-Plan *
-mls_split_above(MlsRewrite *rewrite, Plan *node, List **joinqual)
-{
-	MlsLift lift = {0};
-	List *staying_join = NIL;
-	List *staying = NIL;
-	List *filters = NIL;
-	List *leaves = NIL;
-	List *targets;
-	List *columns;
-	ListCell *lc;
-
-	if (joinqual)
-		filters = lift_conjuncts(&lift, *joinqual, &staying_join);
-	filters = list_concat(filters, lift_conjuncts(&lift, node->qual, &staying));
-	targets = (List *) mls_lift_expr(&lift, (Node *) node->targetlist);
-	if (lift.calls == NIL)
-		return node;
-
-	collect_leaves_walker((Node *) targets, &leaves);
-	foreach (lc, filters)
-		collect_leaves_walker(((MlsFilter *) lfirst(lc))->condition, &leaves);
-	foreach (lc, lift.calls)
-	{
-		collect_leaves_walker((Node *) ((MlsLiftedCall *) lfirst(lc))->call->args, &leaves);
-		collect_leaves_walker(((MlsLiftedCall *) lfirst(lc))->need, &leaves);
-	}
-	leaves = mls_without_placeholders(leaves);
-
-	node->targetlist = leaf_targets(node, leaves, &columns);
-	node->qual = staying;
-	if (joinqual)
-		*joinqual = staying_join;
-	return mls_stack_build(rewrite, node, columns, &lift, filters, targets);
-}
-
 /* Columns appended below a node that only passes its child's rows on are passed on too. */
 static void
 pass_on_new_columns(Plan *node, Plan *child)
@@ -362,7 +285,7 @@ pass_on_new_columns(Plan *node, Plan *child)
 }
 
 Plan *
-mls_compute_below(MlsRewrite *rewrite, Plan *child, const MlsLift *lift)
+mls_compute_below(MlsRewrite *rewrite, Plan *child, const MlsLift *lift, bool resjunk)
 {
 	List *columns = NIL;
 	List *targets = NIL;
@@ -370,7 +293,7 @@ mls_compute_below(MlsRewrite *rewrite, Plan *child, const MlsLift *lift)
 
 	if (IsA(child, Hash) || IsA(child, Material) || IsA(child, Sort))
 	{
-		outerPlan(child) = mls_compute_below(rewrite, outerPlan(child), lift);
+		outerPlan(child) = mls_compute_below(rewrite, outerPlan(child), lift, resjunk);
 		pass_on_new_columns(child, outerPlan(child));
 		return child;
 	}
@@ -387,7 +310,7 @@ mls_compute_below(MlsRewrite *rewrite, Plan *child, const MlsLift *lift)
 		MlsLiftedCall *call = lfirst(lc);
 
 		targets = lappend(targets, makeTargetEntry((Expr *) mls_placeholder_make(call->call, foreach_current_index(lc)),
-												   list_length(targets) + 1, NULL, false));
+												   list_length(targets) + 1, NULL, resjunk));
 	}
 	return mls_stack_build(rewrite, child, columns, lift, NIL, targets);
 }

@@ -14,7 +14,8 @@ typedef struct MlsRewrite
 {
 	PlannedStmt *stmt;
 	int next_plan_id;
-	bool in_gather; /* what is being rewritten runs in parallel workers */
+	bool in_gather;	   /* what is being rewritten runs in parallel workers */
+	Cost waiting_cost; /* what the planner reckoned for the calls that are batched now */
 } MlsRewrite;
 
 /* A condition that filters rows once the calls of its level are made. */
@@ -31,17 +32,17 @@ typedef struct MlsFilter
 extern Plan *mls_stack_build(MlsRewrite *rewrite, Plan *child, List *columns, const MlsLift *lift, List *filters,
 							 List *targets);
 
-/*
- * Lift what node's own target list and filter call to scans above it. joinqual: an inner join's, else NULL; what is
- * lifted of it becomes a filter above. Returns what takes node's place: node itself when there was nothing to do.
- */
-extern Plan *mls_split_above(MlsRewrite *rewrite, Plan *node, List **joinqual);
+/* leaves and those of node that are not among them: what an expression refers to in the node it stands at. */
+extern List *mls_collect_leaves(List *leaves, Node *node);
+
+/* node with every leaf and placeholder as a reference, by varno, to its place in columns. */
+extern Node *mls_in_terms_of(Node *node, List *columns, int varno);
 
 /*
  * Make lift's calls (over child's columns, as Vars of OUTER_VAR) below: returns what takes child's place, which gives
- * child's columns and then the results. The result of the call with index i is column (old width + i + 1).
+ * child's columns and then the results, as junk columns if asked to. The result of the call with index i is column (old width + i + 1).
  */
-extern Plan *mls_compute_below(MlsRewrite *rewrite, Plan *child, const MlsLift *lift);
+extern Plan *mls_compute_below(MlsRewrite *rewrite, Plan *child, const MlsLift *lift, bool resjunk);
 
 /* node with lift's placeholders replaced by Vars of relation varno, the first being column first_attno. */
 extern Node *mls_fill_placeholders(Node *node, const MlsLift *lift, int varno, AttrNumber first_attno);

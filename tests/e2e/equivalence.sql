@@ -233,3 +233,21 @@ SELECT id, CASE WHEN n(id) > 50 THEN CASE WHEN m(id) > 300 THEN s(cut) ELSE n(id
 SELECT n(id), random() < 2 FROM d
 --
 SELECT id, sum(v) OVER w, n(id) FROM (SELECT id, m(id) v FROM d) q WINDOW w AS (ORDER BY id) ORDER BY id
+--
+WITH x AS (INSERT INTO e SELECT id, cut FROM d WHERE id < 50 RETURNING n(grade) AS p, s(cut) AS q) SELECT * FROM x ORDER BY 1, 2
+--
+BEGIN; UPDATE parted SET part = part WHERE id < 40 RETURNING id, n(id), CASE WHEN part = 1 THEN m(id) END; ROLLBACK
+--
+BEGIN; DELETE FROM d WHERE id % 7 = 0 RETURNING id, n(id); ROLLBACK
+--
+BEGIN; INSERT INTO e SELECT id, cut FROM d WHERE id < 50 RETURNING grade, n(grade); ROLLBACK
+--
+BEGIN; MERGE INTO e USING d ON d.id = e.grade WHEN MATCHED AND d.price > 330 THEN UPDATE SET grade = n(d.id)::int WHEN MATCHED THEN DELETE WHEN NOT MATCHED AND m(d.id) > 100 THEN INSERT VALUES (n(d.id)::int, d.cut) WHEN NOT MATCHED THEN DO NOTHING; SELECT * FROM e ORDER BY 1, 2; ROLLBACK
+--
+BEGIN; MERGE INTO parted USING d ON d.id = parted.id AND d.id < 100 WHEN MATCHED AND n(d.id) > 60 THEN UPDATE SET id = m(d.id)::int WHEN NOT MATCHED THEN INSERT VALUES (n(d.id)::int, d.id % 3); SELECT * FROM parted ORDER BY 1, 2; ROLLBACK
+--
+SELECT id, part, n(id), CASE WHEN part = 1 THEN m(part) END FROM parted WHERE n(id) > 30 ORDER BY 1
+--
+SELECT n(id) FROM d WHERE id < 30 UNION ALL SELECT n(grade) FROM e UNION ALL SELECT n(part + 1000) FROM parted ORDER BY 1
+--
+SELECT n(id), 'a' FROM d WHERE id < 30 UNION ALL SELECT m(grade), 'b' FROM e ORDER BY 1, 2

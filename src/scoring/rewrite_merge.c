@@ -1,0 +1,191 @@
+/*
+ * rewrite_merge.c - calls in the actions of a MERGE.
+ *
+ * The actions are evaluated row by row inside the data-modifying node. A call over the source's columns alone can be made
+ * before, for the rows whose action it is: whether the row matched is known from the target's ctid being there or not,
+ * and WHEN conditions count as long as they, too, look at the source alone. Other calls stay in the action, row by row.
+ */
+#include "scoring/rewrite.h"
+
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+
+static bool
+not_of_source_walker(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var) && mls_placeholder_index(node) < 0)
+		return ((Var *) node)->varno != OUTER_VAR;
+	return expression_tree_walker(node, not_of_source_walker, context);
+}
+
+static bool
+is_of_source(Node *call, void *context)
+{
+	return !not_of_source_walker(call, context);
+}
+
+/* The column that tells a matched row: its target's ctid. NULL if there is none. */
+static Node *
+target_ctid(Plan *source)
+{
+	ListCell *lc;
+
+	foreach (lc, source->targetlist)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		if (tle->resjunk && tle->resname && strcmp(tle->resname, "ctid") == 0)
+			return (Node *) makeVar(OUTER_VAR, tle->resno, exprType((Node *) tle->expr), -1, InvalidOid, 0);
+	}
+	return NULL;
+}
+
+static Node *
+test_null(Node *arg, NullTestType type)
+{
+	NullTest *test = makeNode(NullTest);
+
+	test->arg = (Expr *) arg;
+	test->nulltesttype = type;
+	test->location = -1;
+	return (Node *) test;
+}
+
+/* The conditions seen so far on one side: whether an action's turn can be told, and by what. */
+typedef struct Turn
+{
+	Node *need;	  /* this far, the row is still looking for its action */
+	bool unknown; /* a condition looked at the target */
+} Turn;
+
+static Node *
+both(Node *a, Node *b)
+{
+	return (Node *) makeBoolExpr(AND_EXPR, list_make2(a, b), -1);
+}
+
+static Node *
+did_not_hold(Node *condition)
+{
+	BooleanTest *test = makeNode(BooleanTest);
+
+	test->arg = (Expr *) condition;
+	test->booltesttype = IS_NOT_TRUE;
+	test->location = -1;
+	return (Node *) test;
+}
+
+/* Lift from one action when it is known which rows it is for, and say what is left for those after it. */
+static void
+lift_action(MlsLift *lift, MergeAction *action, Turn *turn)
+{
+	/* WHEN conditions are an implicit AND. */
+	Node *qual = action->qual ? (Node *) make_ands_explicit((List *) action->qual) : NULL;
+
+	if (turn->unknown || (qual && not_of_source_walker(qual, NULL)))
+	{
+		turn->unknown = true;
+		return;
+	}
+	if (qual)
+	{
+		Node *lifted = mls_lift_expr_if(lift, qual, turn->need);
+
+		action->qual = (Node *) make_ands_implicit((Expr *) lifted);
+		action->targetList = (List *) mls_lift_expr_if(lift, (Node *) action->targetList, both(turn->need, lifted));
+		turn->need = both(turn->need, did_not_hold(lifted));
+	}
+	else
+	{
+		action->targetList = (List *) mls_lift_expr_if(lift, (Node *) action->targetList, turn->need);
+		turn->need = makeBoolConst(false, false);
+	}
+}
+
+static bool
+any_by_source(List *actions)
+{
+	ListCell *lc;
+
+	foreach (lc, actions)
+	{
+		if (MlsMergeBySource(lfirst_node(MergeAction, lc)))
+			return true;
+	}
+	return false;
+}
+
+/* Lift from the actions of one target relation. */
+static void
+lift_actions(MlsLift *lift, List *actions, Node *ctid)
+{
+	Turn matched = {test_null(ctid, IS_NOT_NULL), false};
+	Turn not_matched = {test_null(ctid, IS_NULL), false};
+	ListCell *lc;
+
+	foreach (lc, actions)
+	{
+		MergeAction *action = lfirst_node(MergeAction, lc);
+
+		lift_action(lift, action, MlsMergeMatched(action) ? &matched : &not_matched);
+	}
+}
+
+static void
+fill_actions(MlsLift *lift, List *actions, AttrNumber first)
+{
+	ListCell *lc;
+
+	foreach (lc, actions)
+	{
+		MergeAction *action = lfirst_node(MergeAction, lc);
+
+		action->qual = mls_fill_placeholders(action->qual, lift, OUTER_VAR, first);
+		action->targetList = (List *) mls_fill_placeholders((Node *) action->targetList, lift, OUTER_VAR, first);
+	}
+}
+
+static bool
+contains_call(List *actions)
+{
+	ListCell *lc;
+
+	foreach (lc, actions)
+	{
+		MergeAction *action = lfirst_node(MergeAction, lc);
+
+		if (mls_lift_contains_call(action->qual) || mls_lift_contains_call((Node *) action->targetList))
+			return true;
+	}
+	return false;
+}
+
+void
+mls_rewrite_merge_actions(MlsRewrite *rewrite, ModifyTable *node)
+{
+	MlsLift lift = {NIL, 0, is_of_source, NULL};
+	Plan *source = outerPlan(node);
+	AttrNumber first;
+	ListCell *lc;
+	Node *ctid;
+
+	if (node->operation != CMD_MERGE)
+		return;
+	ctid = target_ctid(source);
+	foreach (lc, node->mergeActionLists)
+	{
+		/* With NOT MATCHED BY SOURCE a row's ctid alone does not tell which actions it is for. */
+		if (ctid == NULL || any_by_source(lfirst(lc)) || !contains_call(lfirst(lc)))
+			return;
+	}
+	foreach (lc, node->mergeActionLists)
+		lift_actions(&lift, lfirst(lc), ctid);
+	if (lift.calls == NIL)
+		return;
+	first = list_length(source->targetlist) + 1;
+	outerPlan(node) = mls_compute_below(rewrite, source, &lift, true);
+	foreach (lc, node->mergeActionLists)
+		fill_actions(&lift, lfirst(lc), first);
+}
