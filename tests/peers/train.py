@@ -6,6 +6,7 @@ writes price.joblib (nine columns -> price), size.joblib (carat, depth, table ->
 the schemas) and predicted.csv: what price.joblib says of every diamond, computed here in one go, to check scores by.
 """
 
+import io
 import sys
 
 import joblib
@@ -36,6 +37,11 @@ def price_model(rows):
     return model.fit(rows[COLUMNS], rows["price"].astype(float))
 
 
+def as_served(rows):
+    """What the inference server makes of rows: its parser reads 0.7 as 0.7000000000000001, across a tree's threshold."""
+    return pd.read_json(io.StringIO(rows.to_json(orient="records")), orient="records", dtype=False)
+
+
 def main(source, target):
     rows = pd.read_csv(source)
     price = price_model(rows)
@@ -43,7 +49,7 @@ def main(source, target):
     joblib.dump(price, f"{target}/price.joblib")
     joblib.dump(size, f"{target}/size.joblib")
     rows.head(20).to_csv(f"{target}/sample.csv", index=False)
-    predicted = pd.DataFrame({"id": range(1, len(rows) + 1), "price": price.predict(rows[COLUMNS])})
+    predicted = pd.DataFrame({"id": range(1, len(rows) + 1), "price": price.predict(as_served(rows[COLUMNS]))})
     predicted.to_csv(f"{target}/predicted.csv", index=False, header=False)
 
 
