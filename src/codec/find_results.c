@@ -209,6 +209,15 @@ search_columns(const MlsSpan *object, MlsResults *results)
 	return take_reshaped(text, len, reason, results);
 }
 
+/* Is there more in the value of a telling name than a single result's part? single: it may be the result itself. */
+static bool
+may_hold_results(const MlsSpan *value, bool single)
+{
+	if (value->kind == MLS_SPAN_STRING && !single)
+		return value->len > 0 && (value->start[0] == '[' || value->start[0] == '{');
+	return value->kind == MLS_SPAN_ARRAY || value->kind == MLS_SPAN_OBJECT || (value->kind != MLS_SPAN_NONE && single);
+}
+
 /* An object around the results, or the only result itself. */
 static char *
 search_object(Search *search, const MlsSpan *object, MlsResults *results)
@@ -220,9 +229,10 @@ search_object(Search *search, const MlsSpan *object, MlsResults *results)
 	char *text;
 	size_t len;
 
-	if (search->results_key && search->wrappers == 0)
+	if (search->results_key)
 	{
 		value = follow_path(object, search->results_key);
+		search->results_key = NULL;
 		if (value.kind != MLS_SPAN_NONE)
 			return search_value(search, &value, results);
 	}
@@ -253,8 +263,7 @@ search_object(Search *search, const MlsSpan *object, MlsResults *results)
 	for (int i = 0; i < lengthof(result_keys); i++)
 	{
 		value = mls_json_member(object, result_keys[i], strlen(result_keys[i]));
-		if (value.kind == MLS_SPAN_ARRAY || value.kind == MLS_SPAN_OBJECT || value.kind == MLS_SPAN_STRING ||
-			(value.kind != MLS_SPAN_NONE && search->wanted == 1 && members.n == 1))
+		if (may_hold_results(&value, search->wanted == 1 && members.n == 1))
 			return search_value(search, &value, results);
 	}
 	if (members.n == 1)
@@ -287,8 +296,11 @@ char *
 mls_find_results(const char *body, size_t len, int wanted, const char *results_key, const MlsResultColumns *columns,
 				 MlsResults *results)
 {
-	Search search = {wanted, results_key, columns};
+	Search search = {0};
 
+	search.wanted = wanted;
+	search.results_key = results_key;
+	search.columns = columns;
 	memset(results, 0, sizeof(*results));
 	return search_text(&search, body, len, results);
 }

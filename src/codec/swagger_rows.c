@@ -420,7 +420,7 @@ element_type(const MlsSpan *array, bool *found)
 	mls_json_inside(&r, array);
 	while (mls_json_next(&r, NULL, &item))
 	{
-		bool nested_found = item.kind != MLS_SPAN_NULL;
+		bool nested_found = item.kind != MLS_SPAN_NULL && item.kind != MLS_SPAN_ARRAY;
 		MlsJsonType item_type;
 
 		if (item.kind == MLS_SPAN_ARRAY)
