@@ -3,6 +3,7 @@
 . "$(dirname "$0")/../lib/tap.sh"
 need_peer front
 front=$(peer_url front)
+curl -sS -X POST "$front/front/keys?first-key,second-key" >/dev/null
 diamonds_table 300
 sql <<-EOF
 	CREATE SERVER gate TYPE 'online' FOREIGN DATA WRAPPER ml_score

@@ -92,7 +92,7 @@ sql_background() {
 }
 
 sql_join() {
-	wait "$(cat "$RUN/$TEST_NAME.$1.pid")"
+	while kill -0 "$(cat "$RUN/$TEST_NAME.$1.pid")" 2>/dev/null; do sleep 0.05; done
 	cat "$RUN/$TEST_NAME.$1.out"
 }
 
