@@ -53,3 +53,28 @@ COMMENT ON FUNCTION ml_score.create_function(name, text) IS
 Arguments: the server (the caller needs USAGE on it); the function''s name as an SQL identifier, with its schema if wanted, by default the server''s name.
 Outputs that repeat an input are left out; of several others each becomes an OUT column.
 Errors: undefined_object for an unknown server; fdw_schema_not_found when nothing can be inferred, with the reason and the CREATE FUNCTION to fill in; those of CREATE FUNCTION.';
+
+/* What scoring does, server by server. */
+
+CREATE FUNCTION ml_score.stat_endpoint(
+    OUT server text, OUT requests bigint, OUT rows bigint, OUT bytes_sent bigint, OUT bytes_received bigint,
+    OUT retries bigint, OUT throttled bigint, OUT failed bigint, OUT p50_ms float8, OUT p95_ms float8, OUT p99_ms float8,
+    OUT max_ms float8, OUT in_flight integer, OUT batch_rows integer, OUT parallel_requests integer, OUT breaker text,
+    OUT last_error text, OUT last_error_at timestamptz)
+RETURNS SETOF record
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'mls_stat_endpoint';
+COMMENT ON FUNCTION ml_score.stat_endpoint() IS 'what the view ml_score.stat_endpoint shows';
+
+CREATE VIEW ml_score.stat_endpoint AS SELECT * FROM ml_score.stat_endpoint();
+GRANT SELECT ON ml_score.stat_endpoint TO PUBLIC;
+COMMENT ON VIEW ml_score.stat_endpoint IS
+'one line per server that was asked since the start or ml_score.stat_reset(), all backends together (this backend alone without shared_preload_libraries = ''ml_score'').
+Requests count every attempt, rows each row once; failed counts requests given up, bytes are of bodies. Latencies are of attempts, right within 6 %.
+in_flight is now; batch_rows and parallel_requests are as last used (found from measurements where the server says ''auto''); breaker is closed, open or half-open.
+Shows the servers that the caller has USAGE on, all of them to members of pg_read_all_stats.';
+
+CREATE FUNCTION ml_score.stat_reset() RETURNS void
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'mls_stat_reset';
+REVOKE EXECUTE ON FUNCTION ml_score.stat_reset() FROM PUBLIC;
+COMMENT ON FUNCTION ml_score.stat_reset() IS
+'sets the counts in ml_score.stat_endpoint of this database''s servers back to zero; what was learnt of their speed stays';

@@ -13,10 +13,6 @@
 #include "transport/endpoint.h"
 #include "utils/memutils.h"
 
-/* Where 'auto' begins. */
-#define FIRST_BATCH_ROWS 100
-#define FIRST_PARALLEL 2
-
 static dlist_head open_endpoints = DLIST_STATIC_INIT(open_endpoints);
 
 /* Give back everything that outlives the handle's memory. Never raises; once is enough. */
@@ -130,6 +126,25 @@ mls_endpoint_check_url(const MlsServer *server, const char *url)
 						 "ml_score.allowed_hosts or ml_score.allow_http.")));
 }
 
+/* The tuner for what server leaves to it, NULL when that is nothing. */
+static MlsTuner *
+choose_tuner(MlsEntry *entry, const MlsServer *server)
+{
+	bool rows_auto = server->max_batch_rows == MLS_AUTO;
+	bool parallel_auto = server->max_parallel_requests == MLS_AUTO;
+	MlsTuner *tuner;
+
+	if (!rows_auto && !parallel_auto)
+		return NULL;
+	tuner = &entry->tuners[!rows_auto		? MLS_TUNER_PARALLEL_ONLY
+						   : !parallel_auto ? MLS_TUNER_ROWS_ONLY
+											: MLS_TUNER_BOTH];
+	SpinLockAcquire(&entry->mutex);
+	mls_tuner_fix(tuner, server->max_batch_rows, server->max_parallel_requests);
+	SpinLockRelease(&entry->mutex);
+	return tuner;
+}
+
 MlsEndpoint *
 mls_endpoint_open(const MlsServer *server, Oid userid)
 {
@@ -153,6 +168,7 @@ mls_endpoint_open(const MlsServer *server, Oid userid)
 	dlist_init(&endpoint->exchanges);
 	make_headers(endpoint, mls_auth_header(server, userid));
 	endpoint->entry = mls_entry_open(server);
+	endpoint->tuner = choose_tuner(endpoint->entry, server);
 	dlist_push_tail(&open_endpoints, &endpoint->node);
 	endpoint->callback.func = endpoint_context_reset;
 	endpoint->callback.arg = endpoint;
@@ -173,15 +189,19 @@ mls_endpoint_counters(MlsEndpoint *endpoint)
 	return &endpoint->counters;
 }
 
+/* One int of shared memory: a read without the lock is as good as a moment earlier or later. */
 int
 mls_endpoint_batch_rows(MlsEndpoint *endpoint)
 {
-	return endpoint->server->max_batch_rows != MLS_AUTO ? endpoint->server->max_batch_rows : FIRST_BATCH_ROWS;
+	if (endpoint->server->max_batch_rows != MLS_AUTO)
+		return endpoint->server->max_batch_rows;
+	return *(volatile int *) &endpoint->tuner->batch_rows;
 }
 
 int
 mls_endpoint_parallel(MlsEndpoint *endpoint)
 {
-	return endpoint->server->max_parallel_requests != MLS_AUTO ? endpoint->server->max_parallel_requests
-															   : FIRST_PARALLEL;
+	if (endpoint->server->max_parallel_requests != MLS_AUTO)
+		return endpoint->server->max_parallel_requests;
+	return *(volatile int *) &endpoint->tuner->parallel;
 }

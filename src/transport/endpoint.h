@@ -16,6 +16,7 @@ struct MlsEndpoint
 	struct curl_slist *headers_post;
 	char *credential; /* what must not show in a message, or NULL */
 	MlsEntry *entry;
+	MlsTuner *tuner; /* in entry; NULL when both settings are numbers */
 	MlsCounters counters;
 	dlist_head exchanges;
 	int in_flight;	 /* of this handle; each holds a slot of the entry's limiter */
@@ -47,6 +48,9 @@ struct MlsExchange
 	bool admitted;		   /* the breaker let it begin */
 	bool probing;		   /* and waits to hear how it went */
 	bool holds_slot;	   /* of the limiter */
+	int own_in_flight;	   /* of the handle when the attempt began, itself included */
+	int all_in_flight;	   /* of all backends */
+	uint32 tuner_step;	   /* the tuner's at that time */
 	MlsTransfer *transfer; /* on the wire, or holding the reply */
 	struct curl_slist id_header;
 	char id_line[64]; /* x-ms-client-request-id, new for each attempt */

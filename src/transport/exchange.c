@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include "common/pg_prng.h"
+#include "mb/pg_wchar.h"
 #include "transport/endpoint.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -115,6 +116,14 @@ end_with_failure(MlsExchange *exchange, MlsFailure *failure, bool news)
 {
 	MlsEntry *entry = exchange->endpoint->entry;
 	TimestampTz now = GetCurrentTimestamp();
+	char last_error[sizeof(entry->statistics.last_error)];
+
+	/* Without the detail, which may show something of the rows to who watches. */
+	if (failure->http_status != 0)
+		snprintf(last_error, sizeof(last_error), "%s (HTTP status %d)", failure->message, failure->http_status);
+	else
+		strlcpy(last_error, failure->message, sizeof(last_error));
+	last_error[pg_mbcliplen(last_error, (int) strlen(last_error), (int) sizeof(last_error) - 1)] = '\0';
 
 	exchange->failure = failure;
 	end_exchange(exchange);
@@ -125,7 +134,7 @@ end_with_failure(MlsExchange *exchange, MlsFailure *failure, bool news)
 		entry->statistics.failed++;
 	if (news)
 	{
-		strlcpy(entry->statistics.last_error, failure->message, sizeof(entry->statistics.last_error));
+		strlcpy(entry->statistics.last_error, last_error, sizeof(entry->statistics.last_error));
 		entry->statistics.last_error_at = now;
 	}
 	SpinLockRelease(&entry->mutex);
@@ -166,6 +175,14 @@ admit(MlsExchange *exchange, int64 now, int64 *ask_at)
 	MlsEntry *entry = endpoint->entry;
 	Admission admission = GO;
 
+	/* A number of requests that the tuner has lowered meanwhile holds for those that wait, too. */
+	if (exchange->scoring && endpoint->in_flight > 0 && server->max_parallel_requests == MLS_AUTO &&
+		endpoint->in_flight >= mls_endpoint_parallel(endpoint))
+	{
+		*ask_at = now + SLOT_POLL_US;
+		return ASK_AGAIN;
+	}
+
 	SpinLockAcquire(&entry->mutex);
 	if (!exchange->admitted)
 	{
@@ -190,12 +207,17 @@ admit(MlsExchange *exchange, int64 now, int64 *ask_at)
 	if (admission == GO &&
 		!mls_limiter_take(&entry->limiter, server->max_concurrent_requests, server->requests_per_second, now, ask_at))
 		admission = *ask_at == 0 ? WAIT_FOR_SLOT : ASK_AGAIN;
+	exchange->all_in_flight = entry->limiter.in_flight;
+	if (endpoint->tuner != NULL)
+		exchange->tuner_step = endpoint->tuner->step;
+	entry->batch_rows = mls_endpoint_batch_rows(endpoint);
+	entry->parallel_requests = mls_endpoint_parallel(endpoint);
 	SpinLockRelease(&entry->mutex);
 
 	if (admission == GO)
 	{
 		exchange->holds_slot = true;
-		endpoint->in_flight++;
+		exchange->own_in_flight = ++endpoint->in_flight;
 	}
 	return admission;
 }
@@ -303,6 +325,37 @@ count_attempt(MlsExchange *exchange, const MlsDecision *decision)
 	SpinLockRelease(&endpoint->entry->mutex);
 }
 
+/* Tell the tuner how an attempt ended, if it can learn from it. */
+static void
+tell_tuner(MlsExchange *exchange, const MlsDecision *decision)
+{
+	MlsEndpoint *endpoint = exchange->endpoint;
+	const MlsHttpReply *reply = &exchange->transfer->reply;
+	MlsObservation seen = {.step = exchange->tuner_step,
+						   .rows = exchange->rows,
+						   .own_in_flight = exchange->own_in_flight,
+						   .all_in_flight = exchange->all_in_flight,
+						   .ended_at = mls_http_now(),
+						   .latency_us = reply->service_us,
+						   .timeout_us = (int64) endpoint->server->timeout_ms * 1000};
+
+	if (decision->verdict == MLS_VERDICT_OK)
+		seen.observed = MLS_OBSERVED_REPLY;
+	else if (decision->throttled)
+		seen.observed = MLS_OBSERVED_THROTTLED;
+	else if (decision->kind == MLS_FAILURE_TIMEOUT)
+		seen.observed = MLS_OBSERVED_TIMEOUT;
+	else if (decision->kind == MLS_FAILURE_TOO_LARGE)
+		seen.observed = MLS_OBSERVED_TOO_LARGE;
+	else
+		return;
+	if (endpoint->tuner == NULL || !exchange->scoring)
+		return;
+	SpinLockAcquire(&endpoint->entry->mutex);
+	mls_tuner_observe(endpoint->tuner, &seen);
+	SpinLockRelease(&endpoint->entry->mutex);
+}
+
 /* Tell the breaker how an exchange ended: did the endpoint answer at all? */
 static void
 tell_breaker(MlsExchange *exchange, const MlsDecision *decision)
@@ -396,6 +449,7 @@ end_attempt(MlsExchange *exchange)
 	decision = mls_retry_decide(&attempt);
 	if (exchange->scoring)
 		count_attempt(exchange, &decision);
+	tell_tuner(exchange, &decision);
 	mls_log_attempt(exchange, &decision);
 	if (decision.verdict == MLS_VERDICT_RETRY)
 	{

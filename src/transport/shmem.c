@@ -63,6 +63,14 @@ target_of(const MlsServer *server)
 }
 
 static void
+init_tuners(MlsEntry *entry)
+{
+	mls_tuner_init(&entry->tuners[MLS_TUNER_BOTH], 0, 0);
+	mls_tuner_init(&entry->tuners[MLS_TUNER_ROWS_ONLY], 0, MLS_TUNER_FIRST_PARALLEL);
+	mls_tuner_init(&entry->tuners[MLS_TUNER_PARALLEL_ONLY], MLS_TUNER_FIRST_ROWS, 0);
+}
+
+static void
 init_entry(MlsEntry *entry, const MlsServer *server, bool shared)
 {
 	memset((char *) entry + sizeof(MlsEntryKey), 0, sizeof(MlsEntry) - sizeof(MlsEntryKey));
@@ -71,6 +79,7 @@ init_entry(MlsEntry *entry, const MlsServer *server, bool shared)
 	SpinLockInit(&entry->mutex);
 	ConditionVariableInit(&entry->slot_freed);
 	entry->target = target_of(server);
+	init_tuners(entry);
 }
 
 /* The server's URL may have changed since: what was learnt of the old place does not hold for the new one. */
@@ -85,6 +94,7 @@ check_target(MlsEntry *entry, const MlsServer *server)
 		entry->target = target;
 		mls_breaker_succeeded(&entry->breaker);
 		entry->limiter.hold_until = 0;
+		init_tuners(entry);
 	}
 	SpinLockRelease(&entry->mutex);
 }
@@ -244,17 +254,13 @@ mls_entry_list(int *count)
 static void
 reset_entry(MlsEntry *entry, void *arg)
 {
-	Oid serverid = *(Oid *) arg;
-
-	if (OidIsValid(serverid) && entry->key.serverid != serverid)
-		return;
 	SpinLockAcquire(&entry->mutex);
 	memset(&entry->statistics, 0, sizeof(entry->statistics));
 	SpinLockRelease(&entry->mutex);
 }
 
 void
-mls_entry_reset_statistics(Oid serverid)
+mls_entry_reset_statistics(void)
 {
-	visit_all_entries(LW_SHARED, reset_entry, &serverid);
+	visit_all_entries(LW_SHARED, reset_entry, NULL);
 }

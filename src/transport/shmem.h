@@ -14,12 +14,22 @@
 #include "storage/spin.h"
 #include "transport/breaker.h"
 #include "transport/limiter.h"
+#include "transport/tuner.h"
 
 typedef struct MlsEntryKey
 {
 	Oid dboid;
 	Oid serverid;
 } MlsEntryKey;
+
+/* A tuner for each choice of what a server (or a session's settings) leaves to it. */
+typedef enum MlsTunerKind
+{
+	MLS_TUNER_BOTH,
+	MLS_TUNER_ROWS_ONLY,
+	MLS_TUNER_PARALLEL_ONLY,
+	MLS_TUNER_KINDS
+} MlsTunerKind;
 
 typedef struct MlsEntry
 {
@@ -31,6 +41,7 @@ typedef struct MlsEntry
 	MlsLimiter limiter;
 	MlsBreaker breaker;
 	MlsStatistics statistics;
+	MlsTuner tuners[MLS_TUNER_KINDS];
 	int batch_rows; /* as last used */
 	int parallel_requests;
 	ConditionVariable slot_freed;
@@ -45,8 +56,8 @@ extern void mls_entry_close(MlsEntry *entry);
 /* Copies of this database's entries, own ones included; palloc'd. */
 extern MlsEntry *mls_entry_list(int *count);
 
-/* Forget statistics of this database's entries: those of serverid, or all with InvalidOid. */
-extern void mls_entry_reset_statistics(Oid serverid);
+/* Forget what was counted of this database's servers. */
+extern void mls_entry_reset_statistics(void);
 
 extern void mls_shmem_init(void);
 
