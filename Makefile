@@ -31,6 +31,10 @@ SHLIB_LINK = -lcurl -lcjson -lz
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
+# PGXS may track no headers (Debian's does not), and an object that knows an older layout of a struct crashes.
+HEADERS = $(foreach d,$(SRCDIRS),$(wildcard $(srcdir)/$(d)/*.h))
+$(OBJS) $(OBJS:.o=.bc): $(HEADERS)
+
 # What needs more than a compiler; each installs what it lacks.
 .PHONY: test demo bench lint
 test:
