@@ -186,6 +186,35 @@ append_result(StringInfo arguments, StringInfo returns, const MlsSchema *schema)
 		}
 }
 
+/*
+ * Rows that are bare arrays of a known width: an argument for each value reads better than one array, if so many
+ * arguments can be.
+ */
+static void
+append_positions(StringInfo arguments, StringInfo types, const MlsField *row)
+{
+	const char *type = scalar_type(row->element, NULL);
+
+	for (int i = 0; i < row->width; i++)
+	{
+		appendStringInfo(arguments, "%sx%d %s", i > 0 ? ", " : "", i + 1, type);
+		appendStringInfo(types, "%s%s", i > 0 ? ", " : "", type);
+	}
+}
+
+static void
+append_inputs(StringInfo arguments, StringInfo types, const MlsSchema *schema)
+{
+	for (int i = 0; i < schema->ninputs; i++)
+	{
+		const char *type = mls_signature_type(&schema->inputs[i]);
+
+		appendStringInfo(arguments, "%s%s %s", i > 0 ? ", " : "", quote_identifier(field_name(&schema->inputs[i], i)),
+						 type);
+		appendStringInfo(types, "%s%s", i > 0 ? ", " : "", type);
+	}
+}
+
 char *
 mls_signature_statement(const MlsSchema *schema, const char *name, const char *server_name, char **signature)
 {
@@ -196,14 +225,10 @@ mls_signature_statement(const MlsSchema *schema, const char *name, const char *s
 	initStringInfo(&arguments);
 	initStringInfo(&types);
 	initStringInfo(&returns);
-	for (int i = 0; i < schema->ninputs; i++)
-	{
-		const char *type = mls_signature_type(&schema->inputs[i]);
-
-		appendStringInfo(&arguments, "%s%s %s", i > 0 ? ", " : "", quote_identifier(field_name(&schema->inputs[i], i)),
-						 type);
-		appendStringInfo(&types, "%s%s", i > 0 ? ", " : "", type);
-	}
+	if (schema->ninputs == 1 && schema->inputs[0].width > 0 && schema->inputs[0].width <= FUNC_MAX_ARGS)
+		append_positions(&arguments, &types, &schema->inputs[0]);
+	else
+		append_inputs(&arguments, &types, schema);
 	append_result(&arguments, &returns, schema);
 	*signature = psprintf("%s(%s)", name, types.data);
 	return psprintf("CREATE FUNCTION %s(%s)%s LANGUAGE " MLS_LANGUAGE " " PROPERTIES " AS %s", name, arguments.data,

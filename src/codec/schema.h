@@ -25,6 +25,7 @@ typedef struct MlsField
 	MlsJsonType type;
 	char *format;		 /* "int64", "date-time", ... or NULL */
 	MlsJsonType element; /* of an array */
+	int width;			 /* values in the example of an array that has no arrays in it; 0: not shown */
 	bool nullable;
 } MlsField;
 

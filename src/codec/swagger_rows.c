@@ -435,6 +435,24 @@ element_type(const MlsSpan *array, bool *found)
 	return type;
 }
 
+/* How many values an array has; 0 when it has arrays in it. */
+static int
+flat_width(const MlsSpan *array)
+{
+	MlsJsonReader r;
+	MlsSpan item;
+	int width = 0;
+
+	mls_json_inside(&r, array);
+	while (mls_json_next(&r, NULL, &item))
+	{
+		if (item.kind == MLS_SPAN_ARRAY)
+			return 0;
+		width++;
+	}
+	return width;
+}
+
 /*
  * Rows that are arrays are one field, an array, when all values are of one type; otherwise a field for each column, in
  * order and without names. The example decides, because the declared type of the items is that of one of them.
@@ -462,6 +480,7 @@ read_array_fields(const MlsNode *rows, const char *name, MlsField **fields, int 
 			}
 			return;
 		}
+		field.width = flat_width(&row.example);
 	}
 	add_field(fields, n, field);
 }
