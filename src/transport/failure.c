@@ -93,23 +93,45 @@ excerpt(const MlsExchange *exchange)
 	return out.data;
 }
 
-/* libcurl's words without its figures, which differ from time to time. */
+/* The end of " after 12 ms" or " after 12 milliseconds" at text, or NULL. */
+static const char *
+skip_duration(const char *text)
+{
+	size_t digits;
+
+	if (strncmp(text, " after ", 7) != 0)
+		return NULL;
+	text += 7;
+	digits = strspn(text, "0123456789");
+	text += digits;
+	if (digits > 0 && strncmp(text, " milliseconds", 13) == 0)
+		return text + 13;
+	if (digits > 0 && strncmp(text, " ms", 3) == 0)
+		return text + 3;
+	return NULL;
+}
+
+/* What happened on the wire: our words where we set the limit, else libcurl's without durations, which vary. */
 static char *
 wire_detail(const MlsExchange *exchange)
 {
-	const char *error = exchange->transfer->reply.error;
+	const MlsTransfer *transfer = exchange->transfer;
+	const char *error = transfer->reply.error;
 	const char *after = strstr(error, " after ");
-	const char *ms = after == NULL ? NULL : strstr(after, " ms");
+	const char *rest = after == NULL ? NULL : skip_duration(after);
 	StringInfoData out;
 
+	if (transfer->reply.wire == MLS_WIRE_TIMEOUT)
+		return psprintf("No complete reply came within %d ms", exchange->endpoint->server->timeout_ms);
+	if (transfer->reply.wire == MLS_WIRE_REPLY_TOO_LARGE)
+		return psprintf("It is longer than ml_score.max_response_size, %d kB", mls_max_response_size);
+	if (transfer->headers_too_large)
+		return pstrdup("Its headers do not end");
+
 	initStringInfo(&out);
-	if (ms != NULL && strspn(after + 7, "0123456789") == ms - (after + 7))
-	{
-		append_foreign_text(&out, error, after - error);
-		append_foreign_text(&out, ms + 3, strlen(ms + 3));
-	}
-	else
-		append_foreign_text(&out, error, strlen(error));
+	append_foreign_text(&out, error, rest == NULL ? strlen(error) : after - error);
+	if (rest != NULL)
+		append_foreign_text(&out, rest, strlen(rest));
 	mask(out.data, exchange->endpoint->credential);
 	return out.data;
 }

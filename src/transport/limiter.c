@@ -30,7 +30,7 @@ mls_limiter_take(MlsLimiter *limiter, int max_concurrent, double per_second, int
 			*ask_at = limiter->next_token_at;
 			return false;
 		}
-		limiter->next_token_at = Max(limiter->next_token_at, now - BURST_US) + interval;
+		limiter->next_token_at = Max(limiter->next_token_at, interval < BURST_US ? now - BURST_US : now) + interval;
 	}
 	limiter->in_flight++;
 	return true;

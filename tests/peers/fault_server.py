@@ -164,9 +164,12 @@ def wrong_results(change):
     return lambda request, connection: message(200, json.dumps(change(list(range(request.rows())))))
 
 
-def huge(request, _connection):
-    size = int(request.number("mb", 300) * 1024 * 1024)
-    return message(200, b"[" + b" " * size + b"]")
+def huge(request, connection):
+    size = int(request.number("mb", 300))
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (size << 20))
+    for _ in range(size):
+        connection.sendall(b" " * (1 << 20))
+    raise Hangup
 
 
 def endless(request, connection):
