@@ -271,16 +271,27 @@ read_results(MlsDecoder *decoder, MlsResults *results, int nrows, const int *mod
 	return check_end(results, single, wanted);
 }
 
+/* Before PostgreSQL 16 some types' input functions raise for what the endpoint sent: say where that came from. */
+static void
+explain_origin(void *arg)
+{
+	const MlsDecoder *decoder = (const MlsDecoder *) arg;
+
+	errcontext("result of function %s in the reply of server \"%s\"", decoder->fn->name, decoder->fn->server_name);
+}
+
 char *
 mls_decode_reply(MlsDecoder *decoder, const char *body, size_t len, int nrows, const int *model_rows, MemoryContext cxt,
 				 Datum *values, bool *nulls, int *bad_row)
 {
 	MemoryContext caller = MemoryContextSwitchTo(cxt);
+	ErrorContextCallback origin = {error_context_stack, explain_origin, decoder};
 	MlsResults results;
 	char *reason;
 	int wanted = nrows;
 	int invalid;
 
+	error_context_stack = &origin;
 	*bad_row = -1;
 	if (decoder->data_frame && model_rows)
 	{
@@ -295,6 +306,7 @@ mls_decode_reply(MlsDecoder *decoder, const char *body, size_t len, int nrows, c
 		reason = mls_find_results(body, len, wanted, decoder->results_key, decoder->by_columns, &results);
 	if (!reason)
 		reason = read_results(decoder, &results, nrows, model_rows, wanted, values, nulls, bad_row);
+	error_context_stack = origin.previous;
 	MemoryContextSwitchTo(caller);
 	return reason;
 }

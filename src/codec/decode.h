@@ -23,6 +23,9 @@ extern char *mls_decode_reply(MlsDecoder *decoder, const char *body, size_t len,
 /* The result for a row that failed with reason: NULL, or a row of NULLs with its error column set. */
 extern Datum mls_decode_failed_row(MlsDecoder *decoder, const char *reason, MemoryContext cxt, bool *isnull);
 
-/* For set-returning model functions: not an error here, one result per tuple is a composite or an array of them. */
+/*
+ * Functions that return a set: a tuple's value is an array of fn->result_type, of the items that the reply has for the
+ * tuple (one item that is no array counts as an array of one).
+ */
 
 #endif

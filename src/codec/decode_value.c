@@ -18,6 +18,7 @@
 #include "utils/float.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 /* Why item is no value of the reader's type. */
@@ -302,6 +303,22 @@ read_input(MlsValueReader *reader, const MlsSpan *item, Datum *value)
 	return reason;
 }
 
+/* An enum's label; asked for beforehand, because its input function may raise. */
+static char *
+read_enum(MlsValueReader *reader, const MlsSpan *item, Datum *value)
+{
+	char *label;
+	int len;
+	char *reason = item_text(item, &label, &len);
+
+	if (reason)
+		return reason;
+	if (len >= NAMEDATALEN ||
+		!SearchSysCacheExists2(ENUMTYPOIDNAME, ObjectIdGetDatum(reader->type), CStringGetDatum(label)))
+		return misfit(reader, item, NOT_OF_TYPE);
+	return MlsInputCall(&reader->input, label, reader->input_param, reader->typmod, value);
+}
+
 static void
 choose_scalar(MlsValueReader *reader)
 {
@@ -346,6 +363,8 @@ choose_scalar(MlsValueReader *reader)
 			reader->read = read_input;
 			break;
 	}
+	if (type_is_enum(reader->type))
+		reader->read = read_enum;
 	if (reader->type == TEXTOID || (reader->type == VARCHAROID && reader->typmod < 0))
 		reader->read = read_text;
 }

@@ -26,7 +26,7 @@ static const char *const result_keys[] = {"predictions", "Predictions", "Results
 										  "scores",		 "score",		"data"};
 
 static char *search_text(Search *search, const char *text, size_t len, MlsResults *results);
-static char *search_object(Search *search, const MlsSpan *object, MlsResults *results);
+static char *search_nested(Search *search, const MlsSpan *object, MlsResults *results);
 
 static char *
 not_json(const MlsJsonReader *r, const char *text, size_t len)
@@ -107,7 +107,7 @@ search_value(Search *search, const MlsSpan *value, MlsResults *results)
 		case MLS_SPAN_OBJECT:
 			if (++search->wrappers > MAX_WRAPPERS)
 				return take_single(search, value, results);
-			return search_object(search, value, results);
+			return search_nested(search, value, results);
 		case MLS_SPAN_STRING:
 			return search_string(search, value, results);
 		default:
@@ -115,56 +115,65 @@ search_value(Search *search, const MlsSpan *value, MlsResults *results)
 	}
 }
 
-/* Follow the dotted path that the schema gives. */
-static MlsSpan
-follow_path(const MlsSpan *object, const char *path)
-{
-	MlsSpan at = *object;
-
-	while (at.kind == MLS_SPAN_OBJECT)
-	{
-		size_t len = strcspn(path, ".");
-
-		at = mls_json_member(&at, path, len);
-		if (path[len] == '\0')
-			return at;
-		path += len + 1;
-	}
-	at.kind = MLS_SPAN_NONE;
-	return at;
-}
-
-/* What the members of an object say about its form. */
+/*
+ * The members of an object, gathered in one walk: a member may be most of the reply, and walking it again for every name
+ * that is looked for would take longer than reading it.
+ */
 typedef struct Members
 {
 	int n;
+	int room;
+	MlsSpan *keys;
+	MlsSpan *values;
 	int narrays;
 	int nfound; /* columns of the result among them */
-	bool found_are_arrays;
-	MlsSpan only; /* the last one */
 } Members;
 
 static void
-survey(const Search *search, const MlsSpan *object, Members *members)
+add_member(const Search *search, Members *members, const MlsSpan *key, const MlsSpan *value)
 {
-	MlsJsonReader r;
-	MlsSpan key;
-	MlsSpan value;
-
-	memset(members, 0, sizeof(*members));
-	members->found_are_arrays = true;
-	mls_json_inside(&r, object);
-	while (mls_json_next(&r, &key, &value))
+	if (members->n == members->room)
 	{
-		members->n++;
-		members->narrays += value.kind == MLS_SPAN_ARRAY;
-		members->only = value;
-		if (search->columns && search->columns->find(search->columns->arg, &key) >= 0)
-		{
-			members->nfound++;
-			members->found_are_arrays &= value.kind == MLS_SPAN_ARRAY;
-		}
+		members->room = Max(16, members->room * 2);
+		members->keys = members->keys ? repalloc(members->keys, members->room * sizeof(MlsSpan))
+									  : palloc(members->room * sizeof(MlsSpan));
+		members->values = members->values ? repalloc(members->values, members->room * sizeof(MlsSpan))
+										  : palloc(members->room * sizeof(MlsSpan));
 	}
+	members->keys[members->n] = *key;
+	members->values[members->n++] = *value;
+	members->narrays += value->kind == MLS_SPAN_ARRAY;
+	if (search->columns && search->columns->find(search->columns->arg, key) >= 0)
+		members->nfound++;
+}
+
+static MlsSpan
+get_member(const Members *members, const char *name)
+{
+	MlsSpan none = {.kind = MLS_SPAN_NONE};
+
+	for (int i = 0; i < members->n; i++)
+	{
+		if (mls_json_equals(&members->keys[i], name))
+			return members->values[i];
+	}
+	return none;
+}
+
+/* Follow the dotted path that the schema gives. */
+static MlsSpan
+follow_path(const Members *members, const char *path)
+{
+	size_t len = strcspn(path, ".");
+	MlsSpan at = get_member(members, pnstrdup(path, len));
+
+	while (at.kind != MLS_SPAN_NONE && path[len] == '.')
+	{
+		path += len + 1;
+		len = strcspn(path, ".");
+		at = mls_json_member(&at, path, len);
+	}
+	return at;
 }
 
 /* Are these the tensors of an Open Inference reply? */
@@ -178,22 +187,17 @@ is_tensors(const MlsSpan *outputs)
 		return false;
 	mls_json_inside(&r, outputs);
 	return mls_json_next(&r, NULL, &first) && first.kind == MLS_SPAN_OBJECT &&
-		   mls_json_member(&first, "shape", strlen("shape")).kind == MLS_SPAN_ARRAY &&
-		   mls_json_member(&first, "data", strlen("data")).kind == MLS_SPAN_ARRAY;
+		   mls_json_member(&first, "shape", 5).kind == MLS_SPAN_ARRAY &&
+		   mls_json_member(&first, "data", 4).kind == MLS_SPAN_ARRAY;
 }
 
 /* Columns of one value each, of which one result is wanted: they are its columns, whichever way one looks at it. */
 static bool
-all_of_one(const MlsSpan *object)
+all_of_one(const Members *members)
 {
-	MlsJsonReader r;
-	MlsSpan key;
-	MlsSpan value;
-
-	mls_json_inside(&r, object);
-	while (mls_json_next(&r, &key, &value))
+	for (int i = 0; i < members->n; i++)
 	{
-		if (value.kind != MLS_SPAN_ARRAY || mls_json_count(&value) != 1)
+		if (members->values[i].kind != MLS_SPAN_ARRAY || mls_json_count(&members->values[i]) != 1)
 			return false;
 	}
 	return true;
@@ -218,43 +222,47 @@ may_hold_results(const MlsSpan *value, bool single)
 	return value->kind == MLS_SPAN_ARRAY || value->kind == MLS_SPAN_OBJECT || (value->kind != MLS_SPAN_NONE && single);
 }
 
-/* An object around the results, or the only result itself. */
-static char *
-search_object(Search *search, const MlsSpan *object, MlsResults *results)
+/* Objects that are told by their form: tensors, a split frame. False when it is none of them. */
+static bool
+search_forms(const Members *members, MlsResults *results, char **reason)
 {
-	Members members;
-	MlsSpan value;
-	MlsSpan columns;
-	char *reason = NULL;
+	MlsSpan outputs = get_member(members, "outputs");
+	MlsSpan columns = get_member(members, "columns");
+	MlsSpan data = get_member(members, "data");
 	char *text;
 	size_t len;
 
+	*reason = NULL;
+	if (is_tensors(&outputs))
+		text = mls_reshape_tensors(&outputs, &len, reason);
+	else if (columns.kind == MLS_SPAN_ARRAY && data.kind == MLS_SPAN_ARRAY)
+		text = mls_reshape_split(&columns, &data, &len, reason);
+	else
+		return false;
+	*reason = take_reshaped(text, len, *reason, results);
+	return true;
+}
+
+/* An object around the results, or the only result itself. */
+static char *
+search_object(Search *search, const MlsSpan *object, const Members *members, MlsResults *results)
+{
+	MlsSpan value;
+	char *reason;
+
 	if (search->results_key)
 	{
-		value = follow_path(object, search->results_key);
+		value = follow_path(members, search->results_key);
 		search->results_key = NULL;
 		if (value.kind != MLS_SPAN_NONE)
 			return search_value(search, &value, results);
 	}
+	if (search_forms(members, results, &reason))
+		return reason;
 
-	value = mls_json_member(object, "outputs", strlen("outputs"));
-	if (is_tensors(&value))
+	if (search->columns && members->nfound >= search->columns->n)
 	{
-		text = mls_reshape_tensors(&value, &len, &reason);
-		return take_reshaped(text, len, reason, results);
-	}
-	columns = mls_json_member(object, "columns", strlen("columns"));
-	value = mls_json_member(object, "data", strlen("data"));
-	if (columns.kind == MLS_SPAN_ARRAY && value.kind == MLS_SPAN_ARRAY)
-	{
-		text = mls_reshape_split(&columns, &value, &len, &reason);
-		return take_reshaped(text, len, reason, results);
-	}
-
-	survey(search, object, &members);
-	if (search->columns && members.nfound >= search->columns->n)
-	{
-		if (members.narrays == members.n && (search->wanted != 1 || all_of_one(object)))
+		if (members->narrays == members->n && (search->wanted != 1 || all_of_one(members)))
 			return search_columns(object, results);
 		if (search->wanted == 1)
 			return take_single(search, object, results);
@@ -262,15 +270,48 @@ search_object(Search *search, const MlsSpan *object, MlsResults *results)
 
 	for (int i = 0; i < lengthof(result_keys); i++)
 	{
-		value = mls_json_member(object, result_keys[i], strlen(result_keys[i]));
-		if (may_hold_results(&value, search->wanted == 1 && members.n == 1))
+		value = get_member(members, result_keys[i]);
+		if (may_hold_results(&value, search->wanted == 1 && members->n == 1))
 			return search_value(search, &value, results);
 	}
-	if (members.n == 1)
-		return search_value(search, &members.only, results);
-	if (members.n > 1 && members.narrays == members.n)
+	if (members->n == 1)
+		return search_value(search, &members->values[0], results);
+	if (members->n > 1 && members->narrays == members->n)
 		return search_columns(object, results);
 	return take_single(search, object, results);
+}
+
+/* An object inside the document, which was checked with it. */
+static char *
+search_nested(Search *search, const MlsSpan *object, MlsResults *results)
+{
+	MlsJsonReader r;
+	MlsSpan key;
+	MlsSpan value;
+	Members members = {0};
+
+	mls_json_inside(&r, object);
+	while (mls_json_next(&r, &key, &value))
+		add_member(search, &members, &key, &value);
+	return search_object(search, object, &members, results);
+}
+
+/* The document is an object: it is checked while its members are gathered. */
+static char *
+search_document(Search *search, MlsJsonReader *r, MlsResults *results, const char *text, size_t len)
+{
+	MlsSpan object = {.kind = MLS_SPAN_OBJECT, .start = r->at};
+	MlsSpan key;
+	MlsSpan value;
+	Members members = {0};
+
+	mls_json_open(r);
+	while (mls_json_next(r, &key, &value))
+		add_member(search, &members, &key, &value);
+	object.len = r->at - object.start;
+	if (!mls_json_finish(r))
+		return not_json(r, text, len);
+	return search_object(search, &object, &members, results);
 }
 
 static char *
@@ -287,6 +328,8 @@ search_text(Search *search, const char *text, size_t len, MlsResults *results)
 		results->reader = r;
 		return NULL;
 	}
+	if (mls_json_peek(&r) == MLS_SPAN_OBJECT)
+		return search_document(search, &r, results, text, len);
 	if (!mls_json_value(&r, &value) || !mls_json_finish(&r))
 		return not_json(&r, text, len);
 	return search_value(search, &value, results);
