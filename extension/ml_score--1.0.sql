@@ -78,3 +78,36 @@ LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'mls_stat_r
 REVOKE EXECUTE ON FUNCTION ml_score.stat_reset() FROM PUBLIC;
 COMMENT ON FUNCTION ml_score.stat_reset() IS
 'sets the counts in ml_score.stat_endpoint of this database''s servers back to zero; what was learnt of their speed stays';
+
+/* Tables that stay scored. */
+
+CREATE PROCEDURE ml_score.score_table(source regclass, target regclass, function regprocedure, chunk_rows integer DEFAULT 10000)
+LANGUAGE C AS 'MODULE_PATHNAME', 'mls_score_table';
+COMMENT ON PROCEDURE ml_score.score_table(regclass, regclass, regprocedure, integer) IS
+'scores the rows of source whose key is not in target yet, and stores key and score in target; commits each chunk.
+Arguments: source, a table or view; target, a table with a primary key, whose columns source has by the same names; function, whose arguments are columns of source by name; chunk_rows, how many rows are scored and committed at a time.
+The result goes into the column of target named as it or as the function, or else the only one beside the key without a default; several results each into the column of their name ("error" may be left out). Other columns keep their defaults.
+Run again, it goes on where it ended; rows that target has are never changed, and rows with a NULL in the key are left out. With an index of source over the key the rows are those of each chunk''s time; else those of the run''s beginning.
+A NOTICE after each chunk says how far it is, and so does the view ml_score.progress_score_table. statement_timeout holds for the whole run.
+Errors: active_sql_transaction inside a transaction block; object_in_use while another run fills target; object_not_in_prerequisite_state, undefined_column and datatype_mismatch when the three do not fit, with a hint; those of scoring. Chunks committed before an error stay.';
+
+CREATE PROCEDURE ml_score.score_table(source regclass, target regclass, function text, chunk_rows integer DEFAULT 10000)
+LANGUAGE C AS 'MODULE_PATHNAME', 'mls_score_table_named';
+COMMENT ON PROCEDURE ml_score.score_table(regclass, regclass, text, integer) IS
+'the same with the function''s name (or signature, as regprocedure takes it) as text: CALL ml_score.score_table(''diamonds'', ''price'', ''diamond_price'')';
+
+CREATE FUNCTION ml_score.progress_score_table(
+    OUT pid integer, OUT datid oid, OUT source regclass, OUT target regclass, OUT function regprocedure,
+    OUT rows_total bigint, OUT rows_scored bigint, OUT chunks bigint,
+    OUT started_at timestamptz, OUT last_chunk_at timestamptz)
+RETURNS SETOF record
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'mls_progress_score_table';
+COMMENT ON FUNCTION ml_score.progress_score_table() IS 'what the view ml_score.progress_score_table shows';
+
+CREATE VIEW ml_score.progress_score_table AS
+    SELECT p.pid, d.datname, p.source, p.target, p.function, p.rows_total, p.rows_scored, p.chunks, p.started_at, p.last_chunk_at
+    FROM ml_score.progress_score_table() p LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) p.datid;
+GRANT SELECT ON ml_score.progress_score_table TO PUBLIC;
+COMMENT ON VIEW ml_score.progress_score_table IS
+'a line for each run of ml_score.score_table that is under way, in any database of the server; gone when the run or its backend ends.
+rows_total is the planner''s estimate of the rows without a score as the run began; rows_scored and chunks count what is committed. Names are NULL for other databases, and all figures are for runs of roles that the caller is no member of, unless with pg_read_all_stats.';

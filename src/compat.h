@@ -106,4 +106,9 @@ MlsDomainCheck(Datum value, bool isnull, Oid domain, void **extra, MemoryContext
 #define MlsMergeBySource(action) ((action)->matchKind == MERGE_WHEN_NOT_MATCHED_BY_SOURCE)
 #endif
 
+/* PostgreSQL 16: another name for a backend's status entry. */
+#if PG_VERSION_NUM < 160000
+#define pgstat_get_local_beentry_by_index(index) pgstat_fetch_stat_local_beentry(index)
+#endif
+
 #endif
