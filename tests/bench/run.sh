@@ -88,7 +88,7 @@ real_server() {
 	need_model
 	start_inference_server real_records "$(free_port)" 2
 	wait_healthy real_records
-	model_function real "$(peer_url real_records)/score"
+	model_function served "$(peer_url real_records)/score"
 }
 
 # bodies ROWS LIMIT: the request bodies for the first LIMIT rows, one a line.
@@ -142,7 +142,7 @@ bench_real() {
 	curl_multi "$(peer_url real_records)/score" "$RUN/bodies" 4 >/dev/null
 	for ((i = 0; i < RUNS; i++)); do
 		theirs+=("$(curl_multi "$(peer_url real_records)/score" "$RUN/bodies" 4 | cut -d ' ' -f 1)")
-		ours+=("$(insert_scores real 1000 4)")
+		ours+=("$(insert_scores served 1000 4)")
 	done
 	a=$(printf '%s\n' "${theirs[@]}" | median) b=$(printf '%s\n' "${ours[@]}" | median)
 	report "real inference server, rows/s : libcurl multi, bodies pre-encoded" "$(calc "$ROWS / $b" 0)/s" "$(calc "$ROWS / $a" 0)/s" "$(calc "$a / $b")" '>=' 0.95
@@ -158,7 +158,7 @@ bench_latency() {
 bench_single() {
 	local i theirs=() ours=() a b one
 	real_server
-	one="SELECT real(0.23, 'Ideal', 'E', 'SI2', 61.5, 55, 3.95, 3.98, 2.43);"
+	one="SELECT served(0.23, 'Ideal', 'E', 'SI2', 61.5, 55, 3.95, 3.98, 2.43);"
 	echo "$one" >"$RUN/one.sql"
 	# the very body that the function sends
 	bodies 1 1 >"$RUN/one.body"
@@ -212,12 +212,12 @@ bench_auto() {
 	real_server
 	for setting in "500 2" "1000 2" "1000 4" "2000 2" "2000 4"; do
 		# shellcheck disable=SC2086
-		s=$(insert_scores real $setting)
+		s=$(insert_scores served $setting)
 		[ "$(calc "($s < $best)" 0)" = 0 ] || best=$s
 	done
 	sql -c "SELECT ml_score.stat_reset()" >/dev/null
-	insert_scores real "'auto'" "'auto'" >/dev/null
-	auto=$(for _ in 1 2 3; do insert_scores real "'auto'" "'auto'"; done | median)
+	insert_scores served "'auto'" "'auto'" >/dev/null
+	auto=$(for _ in 1 2 3; do insert_scores served "'auto'" "'auto'"; done | median)
 	report "real inference server, rows/s, auto : best fixed setting" "$(calc "$ROWS / $auto" 0)/s" "$(calc "$ROWS / $best" 0)/s" "$(calc "$best / $auto")" '>=' 0.9
 }
 

@@ -1,0 +1,45 @@
+#!/bin/bash
+# Random statements (sqlsmith) over tables with model functions everywhere: no crash, and no error that cannot happen.
+. "$(dirname "$0")/../lib/tap.sh"
+[ "$PGVER" = 15 ] || skip_all "sqlsmith talks to Debian's PostgreSQL 15"
+need_packages sqlsmith
+need_peer fast
+fast_function f ""
+diamonds_table 30
+# many functions of each type, for among PostgreSQL's own thousands few would be picked
+sql <<-'EOF'
+	ALTER SERVER f OPTIONS (ADD max_batch_rows '7', ADD request_format 'records');
+	DO $$
+	DECLARE
+		arguments text[] := '{float8,int,text,bool,float8|int,text|int,int|int|float8,bool|text}';
+		a text;
+		i int;
+	BEGIN
+		FOREACH a IN ARRAY arguments LOOP
+			FOR i IN 1..12 LOOP
+				EXECUTE format('CREATE FUNCTION s%s_%s(%s) RETURNS float8 LANGUAGE ml_score %s PARALLEL SAFE COST 10000 AS ''f''',
+					array_position(arguments, a), i,
+					(SELECT string_agg(format('a%s %s', n, t), ', ') FROM unnest(string_to_array(a, '|')) WITH ORDINALITY u(t, n)),
+					(ARRAY['STABLE', 'STABLE STRICT', 'VOLATILE'])[i % 3 + 1]);
+			END LOOP;
+		END LOOP;
+	END $$;
+	CREATE TABLE small (i int, f float8, t text, b bool);
+	INSERT INTO small SELECT g, g / 3.0, 'row ' || g, g % 2 = 0 FROM generate_series(1, 8) g;
+	CREATE VIEW scored AS SELECT id, s1_1(carat) AS v, cut FROM diamonds;
+	DROP ROLE IF EXISTS smith;
+	CREATE ROLE smith LOGIN;
+	ALTER ROLE smith SET statement_timeout = '1s';
+	GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO smith;
+EOF
+server_log_mark
+timeout 120 sqlsmith --seed=4711 --max-queries=1500 --exclude-catalog \
+	--target="host=$PGHOST port=$PGPORT dbname=$PGDATABASE user=smith" >"$RUN/sqlsmith.out" 2>&1
+like "$(sql "SELECT 'up'")" up "the server stands"
+log=$(server_log)
+is "$(grep -cE 'terminated by signal|TRAP:|PANIC' <<<"$log")" 0 "nothing crashed"
+internal=$(grep -E 'ERROR:.*(unrecognized node|not found in subplan|cache lookup failed|unexpected|could not find|no relation entry|did not find|failed to|bogus|invalid attnum|attribute number|slot|plan node)' <<<"$log" | sort | uniq -c | head -n 5)
+is "$internal" "" "no internal error"
+requests=$(sql "SELECT requests FROM ml_score.stat_endpoint WHERE server = 'f'")
+cmp_ok "${requests:-0}" '>' 50 "the statements did score (${requests:-0} requests)"
+done_testing
