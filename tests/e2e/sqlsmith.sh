@@ -41,5 +41,5 @@ is "$(grep -cE 'terminated by signal|TRAP:|PANIC' <<<"$log")" 0 "nothing crashed
 internal=$(grep -E 'ERROR:.*(unrecognized node|not found in subplan|cache lookup failed|unexpected|could not find|no relation entry|did not find|failed to|bogus|invalid attnum|attribute number|slot|plan node)' <<<"$log" | sort | uniq -c | head -n 5)
 is "$internal" "" "no internal error"
 requests=$(sql "SELECT requests FROM ml_score.stat_endpoint WHERE server = 'f'")
-cmp_ok "${requests:-0}" '>' 50 "the statements did score (${requests:-0} requests)"
+cmp_ok "${requests:-0}" ">" 50 "the statements did score"
 done_testing
