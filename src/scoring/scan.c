@@ -250,12 +250,29 @@ head_ready(MlsScanState *state, MlsRow *row)
 	return true;
 }
 
+static bool
+waits_for_open_batch(MlsScanState *state, const MlsRow *row)
+{
+	for (int i = 0; i < state->ncalls; i++)
+	{
+		if (mls_ticket_is_open(row->tickets[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Nothing will be added to the open batches, as far as can be told. */
+static bool
+no_more_rows(MlsScanState *state)
+{
+	return state->input_ended || (state->bound != NO_BOUND && state->read >= state->bound);
+}
+
 /* May another row be read: is there one, will it be wanted, is there room? */
 static bool
 may_read(MlsScanState *state)
 {
-	return !state->input_ended && (state->bound == NO_BOUND || state->read < state->bound) &&
-		   mls_rows_count(state->rows) < state->window;
+	return !no_more_rows(state) && mls_rows_count(state->rows) < state->window;
 }
 
 static bool
@@ -330,7 +347,7 @@ work_towards_head(MlsScanState *state)
 	}
 	if (head_ready(state, &row))
 		return true;
-	if (!may_read(state) || !has_memory(state))
+	if (no_more_rows(state) || (waits_for_open_batch(state, &row) && (!may_read(state) || !has_memory(state))))
 		flush_calls(state);
 	if (!head_ready(state, &row) && !(may_read(state) && calls_want_rows(state) && has_memory(state)))
 	{
