@@ -223,7 +223,7 @@ can_be_lifted(LiftContext *context, FuncExpr *call)
 
 	if (is_bound_to_place((Node *) call->args, context->bound_params) || has_own_settings(call->funcid))
 		return false;
-	return lift->accepts == NULL || lift->accepts((Node *) call, lift->accepts_arg);
+	return lift->accepts == NULL || lift->accepts((Node *) call->args, context->need, lift->accepts_arg);
 }
 
 /*

@@ -23,9 +23,9 @@ typedef struct MlsLiftedCall
 
 typedef struct MlsLift
 {
-	List *calls;							/* MlsLiftedCall, in the order of their placeholders */
-	int base;								/* new calls stand above this level */
-	bool (*accepts)(Node *call, void *arg); /* NULL: every call that can be lifted */
+	List *calls;										/* MlsLiftedCall, in the order of their placeholders */
+	int base;											/* new calls stand above this level */
+	bool (*accepts)(Node *args, Node *need, void *arg); /* NULL: every call that can be lifted */
 	void *accepts_arg;
 } MlsLift;
 

@@ -46,9 +46,9 @@ not_of_side_walker(Node *node, void *arg)
 }
 
 static bool
-is_of_side(Node *call, void *arg)
+is_of_side(Node *args, Node *need, void *arg)
 {
-	return !not_of_side_walker((Node *) ((FuncExpr *) call)->args, arg);
+	return !not_of_side_walker(args, arg) && !not_of_side_walker(need, arg);
 }
 
 static Node *

@@ -21,9 +21,9 @@ not_of_source_walker(Node *node, void *context)
 }
 
 static bool
-is_of_source(Node *call, void *context)
+is_of_source(Node *args, Node *need, void *context)
 {
-	return !not_of_source_walker(call, context);
+	return !not_of_source_walker(args, context) && !not_of_source_walker(need, context);
 }
 
 /* The column that tells a matched row: its target's ctid. NULL if there is none. */
