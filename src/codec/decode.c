@@ -15,6 +15,7 @@
 #include "codec/json_write.h"
 #include "codec/row_shape.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -252,6 +253,7 @@ read_results(MlsDecoder *decoder, MlsResults *results, int nrows, const int *mod
 		MlsSpan item;
 		bool found;
 
+		CHECK_FOR_INTERRUPTS();
 		if (decoder->data_frame)
 			found = gather_items(results, n, &taken, &frame, &item);
 		else

@@ -86,10 +86,29 @@ add_record_columns(MlsEncoder *encoder, const MlsSchema *schema)
 	}
 }
 
+static bool
+goes_by_position(const MlsEncoder *encoder)
+{
+	return encoder->format == MLS_FORMAT_NUMPY || encoder->format == MLS_FORMAT_INPUTS;
+}
+
+/* An array that is declared as the whole row has a type for every column of it: *element, or NULL. */
+static const MlsField *
+declared_element(const MlsEncoder *encoder, const MlsSchema *schema, MlsField *element)
+{
+	if (!goes_by_position(encoder) || schema->ninputs != 1 || schema->inputs[0].type != MLS_JSON_ARRAY)
+		return NULL;
+	memset(element, 0, sizeof(*element));
+	element->type = schema->inputs[0].element;
+	return element;
+}
+
 static void
 prepare_record(MlsEncoder *encoder, const MlsValueOwner *owner, Oid type, const MlsSchema *schema)
 {
 	static const MlsSchema nothing_declared;
+	MlsField element;
+	const MlsField *whole_row;
 	TupleDesc desc;
 
 	if (type == RECORDOID)
@@ -100,19 +119,25 @@ prepare_record(MlsEncoder *encoder, const MlsValueOwner *owner, Oid type, const 
 	desc = lookup_rowtype_tupdesc(type, -1);
 	if (!schema || !schema->inputs_known)
 		schema = &nothing_declared;
-	encoder->record = mls_record_writer(owner, desc, schema->inputs, schema->ninputs);
+	whole_row = declared_element(encoder, schema, &element);
+	if (whole_row)
+		encoder->record = mls_record_writer(owner, desc, whole_row, 1);
+	else
+		encoder->record = mls_record_writer(owner, desc, schema->inputs, schema->ninputs);
 	ReleaseTupleDesc(desc);
 	encoder->columns = palloc0(encoder->record->ncolumns * sizeof(MlsEncodedColumn));
 	add_record_columns(encoder, schema);
 }
 
 /*
- * What the endpoint declares for argument i: by its name, or by its position where the layout goes by position. An array
- * that is declared as the whole row has a type for all of them, which goes into *element. NULL when nothing is.
+ * What the endpoint declares for argument i: by its name, or by its position where the layout goes by position. NULL when
+ * nothing is; element is room for what declared_element finds.
  */
 static const MlsField *
 declared_field(const MlsEncoder *encoder, const MlsFunction *fn, int i, const MlsSchema *schema, MlsField *element)
 {
+	const MlsField *whole_row;
+
 	if (!schema || !schema->inputs_known)
 		return NULL;
 	for (int k = 0; k < schema->ninputs; k++)
@@ -120,13 +145,10 @@ declared_field(const MlsEncoder *encoder, const MlsFunction *fn, int i, const Ml
 		if (strcmp(schema->inputs[k].name, fn->arg_names[i]) == 0)
 			return &schema->inputs[k];
 	}
-	if (encoder->format != MLS_FORMAT_NUMPY && encoder->format != MLS_FORMAT_INPUTS)
-		return NULL;
-	if (schema->ninputs != 1 || schema->inputs[0].type != MLS_JSON_ARRAY || encoder->shape != MLS_SHAPE_COLUMNS)
-		return schema->ninputs == fn->nargs ? &schema->inputs[i] : NULL;
-	memset(element, 0, sizeof(*element));
-	element->type = schema->inputs[0].element;
-	return element;
+	whole_row = encoder->shape == MLS_SHAPE_COLUMNS ? declared_element(encoder, schema, element) : NULL;
+	if (whole_row || !goes_by_position(encoder) || schema->ninputs != fn->nargs)
+		return whole_row;
+	return &schema->inputs[i];
 }
 
 static void

@@ -552,7 +552,7 @@ find_field(const char *name, const MlsField *fields, int nfields)
 {
 	for (int i = 0; i < nfields; i++)
 	{
-		if (strcmp(fields[i].name, name) == 0)
+		if (fields[i].name == NULL || strcmp(fields[i].name, name) == 0)
 			return &fields[i];
 	}
 	return NULL;

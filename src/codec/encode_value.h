@@ -58,7 +58,7 @@ typedef struct MlsRecordWriter
  */
 extern MlsValueWriter *mls_value_writer(const MlsValueOwner *owner, Oid type, const MlsField *declared);
 
-/* The columns of a composite type, each written as the field of the same name in fields declares. */
+/* The columns of a composite type, each written as the field of the same name (or without one) in fields declares. */
 extern MlsRecordWriter *mls_record_writer(const MlsValueOwner *owner, TupleDesc desc, const MlsField *fields,
 										  int nfields);
 

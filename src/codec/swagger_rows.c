@@ -7,7 +7,8 @@
 #include "codec/json_write.h"
 #include "codec/swagger_rows.h"
 
-#define MAX_PATH 6 /* objects around the rows */
+#define MAX_PATH 6	  /* objects around the rows */
+#define MAX_STEPS 500 /* members looked into: schemas may refer to themselves in many ways */
 
 typedef enum RowsKind
 {
@@ -22,7 +23,8 @@ typedef struct Rows
 {
 	RowsKind kind;
 	MlsNode node; /* the array, or the split frame */
-	int depth;	  /* the names that lead there */
+	int steps;
+	int depth; /* the names that lead there */
 	MlsSpan keys[MAX_PATH];
 	MlsNode owners[MAX_PATH]; /* the objects that have them */
 	const char *obstacle;	  /* what was met instead of rows */
@@ -100,7 +102,7 @@ enter_member(const MlsNode *owner, const MlsSpan *key, MlsSpan schema, Rows *row
 {
 	MlsNode member = mls_node_property(owner, key, schema);
 
-	if (rows->depth == MAX_PATH)
+	if (rows->depth == MAX_PATH || ++rows->steps > MAX_STEPS)
 		return false;
 	rows->owners[rows->depth] = *owner;
 	rows->keys[rows->depth++] = *key;

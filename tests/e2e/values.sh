@@ -177,6 +177,8 @@ sent "r diamond" "(SELECT d FROM diamond d)" '{"carat":0.23,"cut":"Ideal"}'
 at schema/numpy.2/echo
 sent "data float8[]" "'{1,2,3}'" '{"data":[[1.0,2.0,3.0]]}'
 sent "a float8, b float8, c text" "1, 2, '3'" '{"data":[[1.0,2.0,3]]}'
+sent "r pair" "row(1, '2')" '{"data":[[1,2]]}'
+not_sent "r pair" "row(1, 'x')" "a text that is not a number in argument \"r.b\""
 at schema/numpy_1d.2/echo
 sent "data bigint" 7 '{"data":[7]}'
 at schema/numpy_3d.2/echo
@@ -195,6 +197,20 @@ at schema/input_data.3/echo
 sent "carat float8, cut int, ok bool" "1, 2, true" '{"input_data":{"columns":["carat","cut","ok"],"index":[0],"data":[[1.0,"2",true]]}}'
 at schema/input_data_numpy.2/echo
 sent "input_data float8[]" "'{1,2}'" '{"input_data":[[1.0,2.0]]}'
+
+# Texts of a database in another encoding travel as UTF-8.
+sql "CREATE DATABASE latin_$PGVER ENCODING LATIN1 LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+latin() {
+	PGCLIENTENCODING=UTF8 PGDATABASE=latin_$PGVER sql "$1" 2>&1
+}
+latin "CREATE EXTENSION ml_score; CREATE SERVER m TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url '$URL/rows', request_format 'records', auth 'none', max_attempts '1');
+	CREATE FUNCTION f(\"Größe\" text) RETURNS text LANGUAGE ml_score AS 'm'"
+is "$(latin "SELECT f('café')")" '{"Größe":"café"}' "LATIN1 goes out and comes back as the same characters"
+latin "ALTER SERVER m OPTIONS (SET url '$URL/reply/%5B%22caf%C3%A9%22%5D')"
+is "$(latin "SELECT f('x'), octet_length(f('x'))")" 'café|4' "UTF-8 becomes LATIN1"
+latin "ALTER SERVER m OPTIONS (SET url '$URL/reply/%5B%22%E2%82%AC%22%5D')"
+like "$(latin "SELECT f('x')")" "a text has characters that the database's encoding LATIN1 has not" "what LATIN1 has not is an error"
+sql "DROP DATABASE latin_$PGVER"
 
 # Replies: where the results are.
 at rows

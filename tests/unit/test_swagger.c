@@ -181,6 +181,18 @@ test_by_hand(void)
 		  POST_2("/score", "{\"$ref\":\"#/definitions/A\"}",
 				 "{}") ",\"definitions\":{\"A\":{\"properties\":{\"next\":{\"$ref\":\"#/definitions/A\"}}}}}",
 		  "/score", "unknown |  |  | ");
+	reads("an object in itself in more ways than can be walked",
+		  POST_2("/score", "{\"$ref\":\"#/definitions/A\"}",
+				 "{}") ",\"definitions\":{\"B\":{\"$ref\":\"#/definitions/A\"},\"A\":{\"properties\":{"
+					   "\"a\":{\"$ref\":\"#/definitions/B\"},\"b\":{\"$ref\":\"#/definitions/B\"},\"c\":{\"$ref\":\"#/"
+					   "definitions/B\"},"
+					   "\"d\":{\"$ref\":\"#/definitions/B\"},\"e\":{\"$ref\":\"#/definitions/B\"},\"f\":{\"$ref\":\"#/"
+					   "definitions/B\"},"
+					   "\"g\":{\"$ref\":\"#/definitions/B\"},\"h\":{\"$ref\":\"#/definitions/B\"},\"i\":{\"$ref\":\"#/"
+					   "definitions/B\"},"
+					   "\"j\":{\"$ref\":\"#/definitions/B\"},\"k\":{\"$ref\":\"#/definitions/B\"},\"l\":{\"$ref\":\"#/"
+					   "definitions/B\"}}}}}",
+		  "/score", "unknown |  |  | ");
 	reads("the operation at the scoring path, of two",
 		  "{\"swagger\":\"2.0\",\"paths\":{\"/"
 		  "train\":{\"post\":{\"parameters\":[{\"in\":\"body\",\"schema\":{\"properties\":"
