@@ -138,6 +138,7 @@ set +e
 run_unit
 for version in $VERSIONS; do run_version "$version"; done
 
+[ -z "${KEEP_RUN:-}" ] || echo "logs: $RUN" >&2
 [ ${#FAILURES[@]} -eq 0 ] || printf 'failed: %s\n' "${FAILURES[@]}" >&2
 echo "$PASSED passed, $FAILED failed"
 [ "$FAILED" -eq 0 ] && [ "$PASSED" -gt 0 ]

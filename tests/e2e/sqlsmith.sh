@@ -8,6 +8,9 @@ fast_function f ""
 diamonds_table 30
 # many functions of each type, for among PostgreSQL's own thousands few would be picked
 sql <<-'EOF'
+	-- sqlsmith quotes nothing and inserts into every column
+	ALTER TABLE diamonds RENAME "table" TO width;
+	ALTER TABLE diamonds ALTER id DROP IDENTITY, DROP CONSTRAINT diamonds_pkey;
 	ALTER SERVER f OPTIONS (ADD max_batch_rows '7', ADD request_format 'records');
 	DO $$
 	DECLARE
@@ -33,7 +36,7 @@ sql <<-'EOF'
 	GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO smith;
 EOF
 server_log_mark
-timeout 120 sqlsmith --seed=4711 --max-queries=1500 --exclude-catalog \
+timeout 120 sqlsmith --seed=4711 --max-queries=4000 --exclude-catalog \
 	--target="host=$PGHOST port=$PGPORT dbname=$PGDATABASE user=smith" >"$RUN/sqlsmith.out" 2>&1
 like "$(sql "SELECT 'up'")" up "the server stands"
 log=$(server_log)
