@@ -4,7 +4,8 @@
 
 POST /fault/MODE/score?ARGUMENTS with {"data": [row, ...]} is answered with one number a row (its place in the request)
 unless MODE says otherwise. With times=N only the first N requests to that URL fail, with every=N each N-th, then it is
-as good as "ok". GET /stats tells what was seen: {"PATH?QUERY": {"requests": n, "connections": n, "last": {headers}}}.
+as good as "ok". Nothing is there for GET (no swagger) but /stats, which tells what was seen:
+{"PATH?QUERY": {"requests": n, "connections": n, "last": {headers}}}.
 
   ok                       well-behaved; ms=, row_us= take time, workers= serve so many at once
   status-NNN               that status; retry_after=, retry_after_ms=, x_ms_retry_after_ms=, date=SECONDS (an HTTP date
@@ -37,6 +38,7 @@ import urllib.parse
 
 LOCK = threading.Lock()
 SEEN = collections.defaultdict(lambda: {"requests": 0, "connections": 0, "last": {}})
+LAST_CONNECTION = {}
 UNDER_WAY = collections.Counter()
 WORKERS = {}
 
@@ -271,15 +273,18 @@ def find_mode(name):
     return MODES.get(name, status(404))
 
 
-def respond(request, connection, first):
+def respond(request, connection):
     """What to send back; Hangup when the connection is to end."""
     if request.path == "/stats":
         with LOCK:
             return message(200, json.dumps(SEEN))
+    if request.method == "GET":
+        return message(404, "no document here", [("Content-Type", "text/plain")])
     with LOCK:
         seen = SEEN[request.target]
         seen["requests"] += 1
-        seen["connections"] += first
+        seen["connections"] += LAST_CONNECTION.get(request.target) is not connection
+        LAST_CONNECTION[request.target] = connection
         seen["last"] = request.headers
         number = seen["requests"]
     segments = request.path.split("/")
@@ -295,10 +300,8 @@ def serve(connection, tls):
         if tls is not None:
             connection = tls.wrap_socket(connection, server_side=True)
         stream = connection.makefile("rb")
-        first = True
         while (request := read_request(stream)) is not None:
-            connection.sendall(respond(request, connection, first))
-            first = False
+            connection.sendall(respond(request, connection))
     except (Hangup, OSError, ValueError):
         pass
     finally:
