@@ -405,29 +405,30 @@ mls_value_reader(Oid type, int32 typmod, const MlsResultNames *names)
 	return reader;
 }
 
+/* Read an item that stands for itself. */
+static char *
+read_unwrapped(MlsValueReader *reader, const MlsSpan *item, Datum *value, bool *isnull)
+{
+	char *reason = NULL;
+
+	*isnull = item->kind == MLS_SPAN_NULL;
+	*value = (Datum) 0;
+	if (!*isnull)
+		reason = reader->read(reader, item, value);
+	if (!reason && OidIsValid(reader->domain))
+		reason = MlsDomainCheck(*value, *isnull, reader->domain, &reader->domain_cache, reader->cxt);
+	return reason;
+}
+
 char *
 mls_read_value(MlsValueReader *reader, const MlsSpan *item, Datum *value, bool *isnull)
 {
 	MlsSpan inner;
 	char *reason;
 
-	if (unlikely(item->kind <= MLS_SPAN_ARRAY) && (reader->unwrap_array || reader->unwrap_object))
-	{
-		inner = *item;
-		reason = mls_unwrap_item(reader, &inner);
-		if (reason)
-			return reason;
-		item = &inner;
-	}
-	*isnull = item->kind == MLS_SPAN_NULL;
-	*value = (Datum) 0;
-	if (!*isnull)
-	{
-		reason = reader->read(reader, item, value);
-		if (reason)
-			return reason;
-	}
-	if (OidIsValid(reader->domain))
-		return MlsDomainCheck(*value, *isnull, reader->domain, &reader->domain_cache, reader->cxt);
-	return NULL;
+	if (likely(item->kind > MLS_SPAN_ARRAY) || (!reader->unwrap_array && !reader->unwrap_object))
+		return read_unwrapped(reader, item, value, isnull);
+	inner = *item;
+	reason = mls_unwrap_item(reader, &inner);
+	return reason ? reason : read_unwrapped(reader, &inner, value, isnull);
 }
