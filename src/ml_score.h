@@ -61,16 +61,16 @@ typedef enum MlsLogRequests
 #define MLS_UNSET (-1)
 extern bool mls_batching;
 extern char *mls_max_batch_rows;		/* "", "auto" or a number */
-extern int	mls_max_batch_bytes;		/* bytes, 0 = not set */
+extern int mls_max_batch_bytes;			/* bytes, 0 = not set */
 extern char *mls_max_parallel_requests; /* "", "auto" or a number */
-extern int	mls_timeout;				/* ms, 0 = not set */
-extern int	mls_on_error;				/* MlsOnError or MLS_UNSET */
-extern int	mls_log_requests;			/* MlsLogRequests */
+extern int mls_timeout;					/* ms, 0 = not set */
+extern int mls_on_error;				/* MlsOnError or MLS_UNSET */
+extern int mls_log_requests;			/* MlsLogRequests */
 extern char *mls_allowed_hosts;			/* comma-separated patterns; "" = every host */
 extern bool mls_allow_http;				/* http:// beyond loopback */
-extern int	mls_max_response_size;		/* kB */
-extern int	mls_max_endpoints;			/* entries in shared memory */
-extern int	mls_read_ahead_memory;		/* kB a scan may hold in rows and bodies */
+extern int mls_max_response_size;		/* kB */
+extern int mls_max_endpoints;			/* entries in shared memory */
+extern int mls_read_ahead_memory;		/* kB a scan may hold in rows and bodies */
 extern void mls_guc_init(void);
 
 /* True when the library came with shared_preload_libraries, so that shared memory and the planner hook are there. */

@@ -39,7 +39,7 @@ formatted() {
 }
 
 c_checked() {
-	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance -j 2 \
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance -j 2 --include=tests/lib/cppcheck.h \
 		--suppress=missingInclude --suppress=missingIncludeSystem --suppress=unknownMacro --suppress=nullPointerRedundantCheck -I src src
 }
 

