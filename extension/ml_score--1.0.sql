@@ -111,3 +111,25 @@ GRANT SELECT ON ml_score.progress_score_table TO PUBLIC;
 COMMENT ON VIEW ml_score.progress_score_table IS
 'a line for each run of ml_score.score_table that is under way, in any database of the server; gone when the run or its backend ends.
 rows_total is the planner''s estimate of the rows without a score as the run began; rows_scored and chunks count what is committed. Names are NULL for other databases, and all figures are for runs of roles that the caller is no member of, unless with pg_read_all_stats.';
+
+/* How fast an endpoint is. */
+
+CREATE FUNCTION ml_score.profile(function regprocedure, query text,
+    batch_rows integer[] DEFAULT '{50,100,200,500,1000,2000}', parallel integer[] DEFAULT '{1,2,4,8}')
+RETURNS TABLE (batch_rows integer, parallel integer, requests bigint, rows bigint, rows_per_second double precision,
+    p50_ms double precision, p95_ms double precision, errors bigint, recommended boolean)
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 24 AS 'MODULE_PATHNAME', 'mls_profile';
+COMMENT ON FUNCTION ml_score.profile(regprocedure, text, integer[], integer[]) IS
+'measures the endpoint of a model function on rows of your own, with every pair of batch_rows and parallel, and recommends one for the server options max_batch_rows and max_parallel_requests.
+Arguments: the model function; query, a SELECT whose columns are the function''s arguments by name (its first 10000 rows, at most 64 MB, are taken, and sent over and over, repeated ones too); batch_rows, rows in a request; parallel, requests in flight.
+A setting runs for 1 second or 1000000 rows, whichever is first, but at least until each request in flight had its reply; a round of requests goes before that is not measured. Every request is a real one: the endpoint''s owner pays for it, and other users of the endpoint slow it down.
+A line for each setting: requests sent, retries included; rows scored; rows_per_second; p50_ms and p95_ms, the milliseconds that 50 % and 95 % of the requests took at the most, retries included; errors, requests that failed or had to be repeated (they raise nothing here; a WARNING gives the first reason); recommended, true for the fewest rows in flight among the settings without errors that are within 5 % of the best rows_per_second.
+Errors: wrong_object_type for other functions, undefined_column and datatype_mismatch when the query does not fit, no_data_found when it gives no rows. The session''s settings stay as they are.';
+
+CREATE FUNCTION ml_score.profile(function text, query text,
+    batch_rows integer[] DEFAULT '{50,100,200,500,1000,2000}', parallel integer[] DEFAULT '{1,2,4,8}')
+RETURNS TABLE (batch_rows integer, parallel integer, requests bigint, rows bigint, rows_per_second double precision,
+    p50_ms double precision, p95_ms double precision, errors bigint, recommended boolean)
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 24 AS 'MODULE_PATHNAME', 'mls_profile_named';
+COMMENT ON FUNCTION ml_score.profile(text, text, integer[], integer[]) IS
+'the same with the function''s name (or signature, as regprocedure takes it) as text: SELECT * FROM ml_score.profile(''diamond_price'', ''SELECT * FROM diamonds'')';

@@ -18,6 +18,7 @@ typedef struct MlsSegment
 	int first;
 	int count;
 	MlsExchange *exchange; /* NULL: waiting for its turn */
+	int64 sent_at;		   /* us, for a call that is measured */
 	StringInfoData body;
 } MlsSegment;
 

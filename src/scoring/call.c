@@ -11,6 +11,7 @@
 #include "catalog/pg_proc.h"
 #include "codec/decode.h"
 #include "miscadmin.h"
+#include "portability/instr_time.h"
 #include "scoring/batch.h"
 #include "utils/memutils.h"
 
@@ -31,7 +32,9 @@ struct MlsCall
 	int in_flight; /* segments sent */
 	int waiting;   /* segments to be sent */
 	MlsCallStats stats;
-	char *first_reason; /* of the rows that failed and gave NULL */
+	char *first_reason;	   /* of the rows that failed and gave NULL */
+	MlsRequestTimer timer; /* or NULL */
+	void *timer_arg;
 };
 
 MlsCall *
@@ -67,6 +70,23 @@ mls_call_set_unbatched(MlsCall *call)
 {
 	call->unbatched = true;
 	call->dedup = false;
+}
+
+void
+mls_call_measure(MlsCall *call, MlsRequestTimer timer, void *arg)
+{
+	call->dedup = false;
+	call->timer = timer;
+	call->timer_arg = arg;
+}
+
+static int64
+now_us(void)
+{
+	instr_time now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	return (int64) INSTR_TIME_GET_MICROSEC(now);
 }
 
 int
@@ -235,6 +255,8 @@ collect_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment)
 	int bad_row = -1;
 
 	call->in_flight--;
+	if (call->timer)
+		call->timer(call->timer_arg, now_us() - segment->sent_at);
 	if (failure)
 	{
 		segment_failed(call, batch, segment, failure);
@@ -258,6 +280,8 @@ send_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment)
 	for (int i = 0; i < segment->count; i++)
 		rows += batch->model_rows[segment->first + i];
 	mls_batch_assemble(batch, call->encoder, segment);
+	if (call->timer)
+		segment->sent_at = now_us();
 	segment->exchange = mls_exchange_post(call->endpoint, segment->body.data, segment->body.len, rows);
 	dlist_delete(&segment->node);
 	dlist_push_tail(&batch->sent, &segment->node);
@@ -434,6 +458,12 @@ mls_call_stats_add(MlsCallStats *into, const MlsCallStats *from)
 	wire->bytes_sent += from->wire.bytes_sent;
 	wire->bytes_received += from->wire.bytes_received;
 	wire->max_in_flight = Max(wire->max_in_flight, from->wire.max_in_flight);
+}
+
+const char *
+mls_call_first_reason(const MlsCall *call)
+{
+	return call->first_reason;
 }
 
 bool

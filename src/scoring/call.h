@@ -43,6 +43,12 @@ extern const MlsFunction *mls_call_function(const MlsCall *call);
 /* Row at a time: every tuple is a batch of its own. For the single-row path and ml_score.batching = off. */
 extern void mls_call_set_unbatched(MlsCall *call);
 
+/* Hears of each request that made its end how long it took from being sent on, retries included. */
+typedef void (*MlsRequestTimer)(void *arg, int64 us);
+
+/* For measurements: send repeated tuples too, and have timer hear of each request. */
+extern void mls_call_measure(MlsCall *call, MlsRequestTimer timer, void *arg);
+
 /*
  * Add an argument tuple to the open batch; row is the caller's ascending number for it (batches are given back by it).
  * A STRICT function's tuple with a NULL gets the empty ticket.
@@ -84,6 +90,9 @@ extern Size mls_call_memory(MlsCall *call);
 /* The figures so far. */
 extern void mls_call_stats(const MlsCall *call, MlsCallStats *stats);
 extern void mls_call_stats_add(MlsCallStats *into, const MlsCallStats *from);
+
+/* Why the first row failed of those that gave NULL; NULL when there are none. */
+extern const char *mls_call_first_reason(const MlsCall *call);
 
 /* The WARNING about rows that failed and gave NULL, for the end of a statement. False: there were none. */
 extern bool mls_call_warn_failed(const MlsCall *call);

@@ -318,7 +318,8 @@ check_not_null(FunctionCallInfo fcinfo)
 	for (int i = 0; i < lengthof(names); i++)
 	{
 		if (PG_ARGISNULL(i))
-			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument %s must not be null", names[i])));
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"%s\" must not be null", names[i])));
 	}
 }
 
