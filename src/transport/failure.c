@@ -132,6 +132,8 @@ wire_detail(const MlsExchange *exchange)
 	append_foreign_text(&out, error, rest == NULL ? strlen(error) : after - error);
 	if (rest != NULL)
 		append_foreign_text(&out, rest, strlen(rest));
+	while (out.len > 0 && out.data[out.len - 1] == ' ')
+		out.data[--out.len] = '\0';
 	mask(out.data, exchange->endpoint->credential);
 	return out.data;
 }

@@ -194,7 +194,7 @@ climb_rows(MlsTuner *tuner, int64 timeout_us)
 static double
 trimmed_mean(const double *values, int count)
 {
-	double sorted[MLS_TUNER_MAX_SAMPLES];
+	double sorted[MLS_TUNER_MAX_SAMPLES] = {0};
 	int trim = (count + 2) / 5;
 	double sum = 0;
 
