@@ -3,6 +3,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "codec/json_scan.h"
 #include "codec/json_write.h"
 #include "common/shortest_dec.h"
@@ -91,13 +93,69 @@ write_point(StringInfo out, int n)
 	mls_json_write_raw(out, ".0", 2);
 }
 
+/* The decimal digits of value, at least width of them, to out; how many they are. */
+static int
+put_digits(uint64 value, int width, char *out)
+{
+	char digits[20];
+	int n = 0;
+
+	do
+	{
+		digits[n++] = '0' + value % 10;
+		value /= 10;
+	} while (value != 0 || n < width);
+	for (int i = 0; i < n; i++)
+		out[i] = digits[n - 1 - i];
+	return n;
+}
+
+/*
+ * Most data has a few decimals: such a value is some whole number divided by 10, 100, ..., and if dividing gives it back,
+ * those digits (15 at the most) are its shortest. A fraction of the general algorithm's time. 0 for other values.
+ */
+static int
+put_short_decimal(double value, char *out)
+{
+	static const double scales[] = {1, 100, 10000};
+	static const int decimals[] = {0, 2, 4};
+	double magnitude = fabs(value);
+
+	if (!(magnitude < 1e11) || (value == 0 && signbit(value)))
+		return 0;
+	for (int i = 0; i < lengthof(scales); i++)
+	{
+		double whole = rint(magnitude * scales[i]);
+		uint64 scale = (uint64) scales[i];
+		int places = decimals[i];
+		uint64 fraction;
+		int n = 0;
+
+		if (whole / scales[i] != magnitude)
+			continue;
+		if (value < 0)
+			out[n++] = '-';
+		n += put_digits((uint64) whole / scale, 1, out + n);
+		fraction = (uint64) whole % scale;
+		if (fraction == 0)
+			return n;
+		for (; fraction % 10 == 0; fraction /= 10)
+			places--;
+		out[n++] = '.';
+		return n + put_digits(fraction, places, out + n);
+	}
+	return 0;
+}
+
 void
 mls_json_write_double(StringInfo out, double value, bool point)
 {
 	int n;
 
 	mls_json_reserve(out, DOUBLE_SHORTEST_DECIMAL_LEN + 2);
-	n = double_to_shortest_decimal_bufn(value, out->data + out->len);
+	n = put_short_decimal(value, out->data + out->len);
+	if (n == 0)
+		n = double_to_shortest_decimal_bufn(value, out->data + out->len);
 	out->len += n;
 	if (point)
 		write_point(out, n);

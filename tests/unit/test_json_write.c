@@ -7,6 +7,7 @@
 #include "codec/base64.h"
 #include "codec/json_read.h"
 #include "codec/json_write.h"
+#include "common/shortest_dec.h"
 #include "tap.h"
 
 static StringInfoData out;
@@ -46,6 +47,40 @@ test_numbers(void)
 	wrote("1.6777216e+07");
 	mls_json_write_float(&out, 1024, true);
 	wrote("1024.0");
+}
+
+/* What is written is PostgreSQL's own shortest form, whichever way it was found. */
+static void
+shortest(double value)
+{
+	char expected[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+	double_to_shortest_decimal_buf(value, expected);
+	mls_json_write_double(&out, value, false);
+	wrote(expected);
+}
+
+static void
+test_shortest(void)
+{
+	static const double scales[] = {1, 10, 100, 1000, 10000, 100000, 7, 70001};
+	uint64 random = 88172645463325252ULL;
+
+	for (int i = 0; i < 200; i++)
+	{
+		random ^= random << 13;
+		random ^= random >> 7;
+		random ^= random << 17;
+		for (int j = 0; j < lengthof(scales); j++)
+		{
+			shortest((double) (random >> (i % 60)) / scales[j]);
+			shortest(-(double) (i * i * i) / scales[j]);
+		}
+	}
+	shortest(99999999999.99);
+	shortest(100000000000.5);
+	shortest(0.00001);
+	shortest(1e-7);
 }
 
 static void
@@ -132,6 +167,7 @@ main(void)
 {
 	initStringInfo(&out);
 	test_numbers();
+	test_shortest();
 	test_strings();
 	test_round_trip();
 	test_base64();
