@@ -272,6 +272,21 @@ collect_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment)
 		mls_batch_finish(batch, segment);
 }
 
+/* Only empty data frames: the model would refuse a request without rows, and there is nothing to ask it. */
+static void
+answer_empty_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment)
+{
+	int bad_row;
+	char *reason =
+		mls_decode_reply(call->decoder, "[]", 2, segment->count, batch->model_rows + segment->first, batch->context,
+						 batch->values + segment->first, batch->nulls + segment->first, &bad_row);
+
+	if (reason)
+		elog(ERROR, "could not make the result of an empty data frame: %s", reason);
+	call->waiting--;
+	mls_batch_finish(batch, segment);
+}
+
 static void
 send_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment)
 {
@@ -279,6 +294,11 @@ send_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment)
 
 	for (int i = 0; i < segment->count; i++)
 		rows += batch->model_rows[segment->first + i];
+	if (rows == 0)
+	{
+		answer_empty_segment(call, batch, segment);
+		return;
+	}
 	mls_batch_assemble(batch, call->encoder, segment);
 	if (call->timer)
 		segment->sent_at = now_us();

@@ -10,6 +10,7 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "scoring/call.h"
+#include "utils/array.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 
@@ -83,32 +84,57 @@ score_one(HandlerState *state, FunctionCallInfo fcinfo, bool *isnull)
 	return mls_ticket_result(state->call, ticket, isnull);
 }
 
-/* A set-returning function: the row's result, or each element of an array of results, is a row of the set. */
+static void
+take_apart(ArrayType *array, Datum **values, bool **nulls, int *n)
+{
+	int16 len;
+	bool byval;
+	char align;
+
+	get_typlenbyvalalign(ARR_ELEMTYPE(array), &len, &byval, &align);
+	deconstruct_array(array, ARR_ELEMTYPE(array), len, byval, align, values, nulls, n);
+}
+
+/* One row of a set: a composite's columns, or the value itself. */
+static void
+put_row(ReturnSetInfo *rsinfo, bool composite, Datum value, bool isnull)
+{
+	HeapTupleData tuple;
+	HeapTupleHeader header;
+
+	if (!composite || isnull)
+	{
+		if (!composite)
+			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, &value, &isnull);
+		return;
+	}
+	header = DatumGetHeapTupleHeader(value);
+	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+	ItemPointerSetInvalid(&tuple.t_self);
+	tuple.t_tableOid = InvalidOid;
+	tuple.t_data = header;
+	tuplestore_puttuple(rsinfo->setResult, &tuple);
+}
+
+/* A set-returning function: the row's results come as an array, each element a row of the set. */
 static Datum
 return_set(HandlerState *state, FunctionCallInfo fcinfo)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	const MlsFunction *fn = mls_call_function(state->call);
+	bool composite = mls_call_function(state->call)->result_desc != NULL;
 	bool isnull;
 	Datum result;
+	Datum *values;
+	bool *nulls;
+	int n;
 
-	InitMaterializedSRF(fcinfo, fn->result_desc ? 0 : MAT_SRF_USE_EXPECTED_DESC);
+	InitMaterializedSRF(fcinfo, composite ? 0 : MAT_SRF_USE_EXPECTED_DESC);
 	result = score_one(state, fcinfo, &isnull);
 	if (isnull)
 		return (Datum) 0;
-	if (fn->result_desc)
-	{
-		HeapTupleData tuple;
-		HeapTupleHeader header = DatumGetHeapTupleHeader(result);
-
-		tuple.t_len = HeapTupleHeaderGetDatumLength(header);
-		ItemPointerSetInvalid(&tuple.t_self);
-		tuple.t_tableOid = InvalidOid;
-		tuple.t_data = header;
-		tuplestore_puttuple(rsinfo->setResult, &tuple);
-	}
-	else
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, &result, &isnull);
+	take_apart(DatumGetArrayTypeP(result), &values, &nulls, &n);
+	for (int i = 0; i < n; i++)
+		put_row(rsinfo, composite, values[i], nulls[i]);
 	return (Datum) 0;
 }
 

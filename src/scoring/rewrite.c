@@ -231,8 +231,8 @@ rewrite_node(MlsRewrite *rewrite, Plan *plan, bool read_all)
 			mls_rewrite_merge_actions(rewrite, (ModifyTable *) plan);
 			return mls_split_returning(rewrite, (ModifyTable *) plan);
 		case T_ValuesScan:
-		case T_FunctionScan:
-			return plan;
+			mls_rewrite_values(rewrite, (ValuesScan *) plan);
+			return mls_split_above(rewrite, plan, NULL);
 		default:
 			return mls_split_above(rewrite, plan, NULL);
 	}

@@ -18,6 +18,9 @@ extern void mls_rewrite_agg_arguments(MlsRewrite *rewrite, Plan *plan);
 /* rewrite_merge.c: calls in the actions of a MERGE, made below. */
 extern void mls_rewrite_merge_actions(MlsRewrite *rewrite, ModifyTable *node);
 
+/* rewrite_values.c: calls in the rows of a VALUES list, turned into calls over its columns. */
+extern void mls_rewrite_values(MlsRewrite *rewrite, ValuesScan *scan);
+
 /* hook.c: the planner hook. */
 extern void mls_planner_init(void);
 

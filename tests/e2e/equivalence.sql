@@ -251,3 +251,19 @@ SELECT id, part, n(id), CASE WHEN part = 1 THEN m(part) END FROM parted WHERE n(
 SELECT n(id) FROM d WHERE id < 30 UNION ALL SELECT n(grade) FROM e UNION ALL SELECT n(part + 1000) FROM parted ORDER BY 1
 --
 SELECT n(id), 'a' FROM d WHERE id < 30 UNION ALL SELECT m(grade), 'b' FROM e ORDER BY 1, 2
+--
+SELECT * FROM (VALUES (1, n(10), s('a')), (2, n(20), NULL), (3, 7, s('ccc')), (4, m(4), s('d'))) v(a, b, c) ORDER BY 1
+--
+SELECT a, b + m(a), c FROM (VALUES (1, n(10), s('a')), (2, n(20), NULL), (3, 7, s('ccc'))) v(a, b, c) WHERE b > 8 ORDER BY 1
+--
+BEGIN; INSERT INTO e VALUES (n(1), 'x'), (n(2), 'y'), (n(3), s('z')), (5, 'w'); SELECT * FROM e ORDER BY 1, 2; ROLLBACK
+--
+SELECT v FROM (VALUES (n(1), 2), (n(2), 3)) v ORDER BY 1
+--
+SELECT d.id, v.b FROM d, LATERAL (VALUES (n(d.id)), (n(d.id + 1)), (m(0))) v(b) WHERE d.id < 20 ORDER BY 1, 2
+--
+SELECT g, n(g) FROM generate_series(1, 200) g WHERE m(g)::int % 2 = 0 ORDER BY 1
+--
+SELECT d.id, t.* FROM d, LATERAL pairs(d.id) t WHERE d.id < 10 ORDER BY 1
+--
+SELECT id, n_set(id) FROM d WHERE id < 10 ORDER BY 1

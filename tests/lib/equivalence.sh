@@ -30,5 +30,7 @@ equivalence_tables() {
 	# pair gives two columns: an endpoint of its own shape
 	need_peer two_columns
 	sql "CREATE SERVER two TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url '$(peer_url two_columns)/score', request_format 'records', auth 'none', max_batch_rows '7');
-		CREATE FUNCTION pair(k int, OUT double float8, OUT triple float8) LANGUAGE ml_score STABLE PARALLEL SAFE COST 10000 AS 'two'"
+		CREATE FUNCTION pair(k int, OUT double float8, OUT triple float8) LANGUAGE ml_score STABLE PARALLEL SAFE COST 10000 AS 'two';
+	CREATE FUNCTION pairs(k int) RETURNS TABLE (double float8, triple float8) LANGUAGE ml_score STABLE COST 10000 AS 'two';
+	CREATE FUNCTION n_set(k int) RETURNS SETOF float8 LANGUAGE ml_score STABLE COST 10000 AS 'f'"
 }
