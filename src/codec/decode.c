@@ -75,6 +75,7 @@ prepare_names(MlsDecoder *decoder, const MlsSchema *schema)
 	char *output = only_output(schema);
 	int ninputs = schema ? schema->ninputs : 0;
 
+	decoder->names.column = fn->result_name ? copy_utf8(fn->result_name) : NULL;
 	decoder->names.output = output ? copy_utf8(output) : NULL;
 	decoder->names.inputs = palloc((fn->nargs + ninputs + 1) * sizeof(char *));
 	for (int i = 0; i < fn->nargs; i++)

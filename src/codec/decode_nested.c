@@ -47,12 +47,32 @@ is_input(const MlsResultNames *names, const MlsSpan *key)
 	return false;
 }
 
+/* Compare names as people write them: without case, spaces, underscores, dashes. */
+static bool
+alike(const char *a, size_t a_len, const char *b)
+{
+	const char *a_end = a + a_len;
+
+	for (;;)
+	{
+		while (a < a_end && strchr(" _-", *a) != NULL)
+			a++;
+		while (*b != '\0' && strchr(" _-", *b) != NULL)
+			b++;
+		if (a == a_end || *b == '\0')
+			return a == a_end && *b == '\0';
+		if (pg_ascii_tolower((unsigned char) *a++) != pg_ascii_tolower((unsigned char) *b++))
+			return false;
+	}
+}
+
 char *
 mls_result_member(const MlsResultNames *names, const MlsSpan *object, MlsSpan *result)
 {
 	MlsJsonReader r;
 	MlsSpan key;
 	MlsSpan value;
+	MlsSpan named = {.kind = MLS_SPAN_NONE};
 	MlsSpan other = {.kind = MLS_SPAN_NONE};
 	int nothers = 0;
 	int n = 0;
@@ -61,28 +81,27 @@ mls_result_member(const MlsResultNames *names, const MlsSpan *object, MlsSpan *r
 	while (mls_json_next(&r, &key, &value))
 	{
 		n++;
-		if (names && names->output && mls_json_equals(&key, names->output))
-		{
-			*result = value;
-			return NULL;
-		}
 		*result = value;
+		if (names && names->column && mls_json_equals(&key, names->column))
+			return NULL;
+		if (names && ((names->output && mls_json_equals(&key, names->output)) ||
+					  (names->column && named.kind == MLS_SPAN_NONE && alike(key.start, key.len, names->column))))
+			named = value;
 		if (names && !is_input(names, &key))
 		{
 			other = value;
 			nothers++;
 		}
 	}
-	if (n == 1)
-		return NULL;
-	if (nothers == 1)
-	{
-		*result = other;
-		return NULL;
-	}
-	if (n == 0)
+	if (named.kind != MLS_SPAN_NONE)
+		*result = named;
+	else if (n == 0)
 		return pstrdup("the result is an object without members");
-	return psprintf("it is not clear which member of the result is the value: %s", mls_json_keys(object));
+	else if (n > 1 && nothers == 1)
+		*result = other;
+	else if (n > 1)
+		return psprintf("it is not clear which member of the result is the value: %s", mls_json_keys(object));
+	return NULL;
 }
 
 char *
@@ -236,25 +255,6 @@ mls_array_reader(MlsValueReader *element, Oid element_type, bool lone)
 	reader->cxt = CurrentMemoryContext;
 	get_typlenbyvalalign(element_type, &reader->element_len, &reader->element_byval, &reader->element_align);
 	return reader;
-}
-
-/* Compare names as people write them: without case, spaces, underscores, dashes. */
-static bool
-alike(const char *a, size_t a_len, const char *b)
-{
-	const char *a_end = a + a_len;
-
-	for (;;)
-	{
-		while (a < a_end && strchr(" _-", *a) != NULL)
-			a++;
-		while (*b != '\0' && strchr(" _-", *b) != NULL)
-			b++;
-		if (a == a_end || *b == '\0')
-			return a == a_end && *b == '\0';
-		if (pg_ascii_tolower((unsigned char) *a++) != pg_ascii_tolower((unsigned char) *b++))
-			return false;
-	}
 }
 
 static int

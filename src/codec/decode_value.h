@@ -14,6 +14,7 @@
 /* How to tell the one result among an object's members. */
 typedef struct MlsResultNames
 {
+	char *column; /* the function's only OUT argument, or NULL */
 	char *output; /* the only output that the endpoint declares and that is not an input, or NULL */
 	int ninputs;
 	char **inputs; /* the function's arguments; all names in UTF-8 */

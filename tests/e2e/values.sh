@@ -287,6 +287,13 @@ not_read "RETURNS positive" '[-5]' "violates check constraint"
 read_as "RETURNS pair" '[{"a":1,"b":"x"},[2,"y"]]' "(1,x) (2,y)" 2
 read_as "RETURNS pair[]" '[[{"a":1,"b":"x"},[2,"y"]]]' '{"(1,x)","(2,y)"}'
 
+# Replies: one OUT argument says which member it is.
+read_as "" '[{"label":"a","prob":0.5},{"prob":1,"label":"b"}]' "0.5 1" 2 ", OUT prob float8"
+read_as "" '[{"Scored Label":"a","Scored Probabilities":0.5}]' "0.5" 1 ", OUT scored_probabilities float8"
+read_as "" '{"label":["a","b"],"prob":[0.5,1]}' "0.5 1" 2 ", OUT prob float8"
+read_as "" '[1.5,{"price":2.5}]' "1.5 2.5" 2 ", OUT prob float8"
+not_read "" '[{"label":"a","price":0.5}]' 'not clear which member of the result is the value: "label", "price"' 1 ", OUT prob float8"
+
 # Replies: columns.
 two=", OUT scored_label text, OUT prob float8"
 read_as "" '[{"scored_label":"a","prob":0.5},{"prob":1,"scored_label":null,"more":[]}]' "(a,0.5) (,1)" 2 "$two"
