@@ -4,7 +4,6 @@
 #   tests/run.sh                  installs what is missing on Debian 12 (root or sudo), builds, tests
 #   tests/run.sh --pg 15          one version only (comma-separated for several)
 #   tests/run.sh --only PATTERN   files whose name matches the regular expression: unit, regress, or an end-to-end test
-#   tests/run.sh --all            also what is big to install (mlserver)
 #   tests/run.sh --keep           leave the run's directory (logs, data) behind
 #
 # The last line is "N passed, N failed"; the exit status is not 0 when something failed.
@@ -14,19 +13,17 @@
 . "$ROOT/tests/lib/pg.sh"
 . "$ROOT/tests/lib/peers.sh"
 
-ONLY=. VERSIONS=$PG_VERSIONS TEST_ALL=
+ONLY=. VERSIONS=$PG_VERSIONS
 while [ $# -gt 0 ]; do
 	case $1 in
 	--only) ONLY=$2 && shift ;;
 	--pg) VERSIONS=${2//,/ } && shift ;;
-	--all) TEST_ALL=1 ;;
 	--keep) KEEP_RUN=1 ;;
 	-h | --help) sed -n '2,/^$/s/^# \{0,1\}//p' "$0" && exit 0 ;;
 	*) die "unknown option $1; see --help" ;;
 	esac
 	shift
 done
-export TEST_ALL
 
 PASSED=0 FAILED=0 FAILURES=()
 
