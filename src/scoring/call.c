@@ -464,12 +464,11 @@ mls_call_stats_add(MlsCallStats *into, const MlsCallStats *from)
 	into->deduplicated += from->deduplicated;
 	into->failed_rows += from->failed_rows;
 
-	if (from->wire.exchanges > 0)
+	if (from->wire.requests > 0)
 		wire->latency_us_min =
-			wire->exchanges > 0 ? Min(wire->latency_us_min, from->wire.latency_us_min) : from->wire.latency_us_min;
+			wire->requests > 0 ? Min(wire->latency_us_min, from->wire.latency_us_min) : from->wire.latency_us_min;
 	wire->latency_us_max = Max(wire->latency_us_max, from->wire.latency_us_max);
 	wire->latency_us_sum += from->wire.latency_us_sum;
-	wire->exchanges += from->wire.exchanges;
 	wire->requests += from->wire.requests;
 	wire->retries += from->wire.retries;
 	wire->throttled += from->wire.throttled;

@@ -59,11 +59,11 @@ show_wire_text(const MlsCallStats *stats, ExplainState *es)
 	if (stats->failed_rows > 0)
 		appendStringInfo(es->str, "  Failed Rows: %lld", (long long) stats->failed_rows);
 	appendStringInfoChar(es->str, '\n');
-	if (wire->exchanges == 0)
+	if (wire->requests == 0)
 		return;
 	indent(es);
 	appendStringInfo(es->str, "Latency: min %.1f / avg %.1f / max %.1f ms  In flight: %d\n",
-					 wire->latency_us_min / 1000.0, wire->latency_us_sum / 1000.0 / wire->exchanges,
+					 wire->latency_us_min / 1000.0, wire->latency_us_sum / 1000.0 / wire->requests,
 					 wire->latency_us_max / 1000.0, wire->max_in_flight);
 }
 
@@ -84,7 +84,7 @@ show_wire_properties(const MlsCallStats *stats, ExplainState *es)
 	ExplainPropertyInteger("Failed Rows", NULL, stats->failed_rows, es);
 	ExplainPropertyFloat("Minimum Latency", "ms", wire->latency_us_min / 1000.0, 3, es);
 	ExplainPropertyFloat("Average Latency", "ms",
-						 wire->exchanges > 0 ? wire->latency_us_sum / 1000.0 / wire->exchanges : 0.0, 3, es);
+						 wire->requests > 0 ? wire->latency_us_sum / 1000.0 / wire->requests : 0.0, 3, es);
 	ExplainPropertyFloat("Maximum Latency", "ms", wire->latency_us_max / 1000.0, 3, es);
 	ExplainPropertyInteger("Maximum In Flight", NULL, wire->max_in_flight, es);
 }

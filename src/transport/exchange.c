@@ -568,7 +568,6 @@ mls_exchange_post(MlsEndpoint *endpoint, const char *body, size_t len, int rows)
 	exchange->rows = rows;
 	if (endpoint->server->compression == MLS_COMPRESSION_GZIP)
 		compress_body(exchange);
-	endpoint->counters.exchanges++;
 	begin(exchange);
 	return exchange;
 }

@@ -44,8 +44,7 @@ typedef struct MlsCounters
 	int64 rows;	  /* model rows sent */
 	int64 bytes_sent;
 	int64 bytes_received;
-	int64 exchanges; /* = batches that were sent */
-	int64 latency_us_sum;
+	int64 latency_us_sum; /* of attempts */
 	int64 latency_us_min;
 	int64 latency_us_max;
 	int max_in_flight;

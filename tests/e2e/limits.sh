@@ -25,6 +25,8 @@ at -limit/latency/5ms/limit/2
 is "$(sql "SET ml_score.max_parallel_requests = 6; SET ml_score.max_batch_rows = 50; SELECT sum(n(id)) FROM diamonds")" 2001000 \
 	"429: requests are retried until all rows are scored"
 cmp_ok "$(stats_of "limits$PGVER-limit" rejected)" '>' 0 "some were refused"
+latency=$(sql "SET ml_score.max_parallel_requests = 6; SET ml_score.max_batch_rows = 50; EXPLAIN ANALYZE SELECT sum(n(id)) FROM diamonds" | grep Latency:)
+cmp_ok "$(sed -n 's/.*avg \([0-9]*\).*/\1/p' <<<"$latency")" '<=' "$(sed -n 's/.*max \([0-9]*\).*/\1/p' <<<"$latency")" "EXPLAIN's average latency is over attempts, as its extremes are"
 
 at -reject/reject/bad
 like "$(sql_error "SELECT s(CASE id WHEN 77 THEN 'bad' ELSE 'good' END || '') FROM diamonds WHERE id <= 200")" "38000" \
