@@ -69,9 +69,26 @@ CREATE VIEW ml_score.stat_endpoint AS SELECT * FROM ml_score.stat_endpoint();
 GRANT SELECT ON ml_score.stat_endpoint TO PUBLIC;
 COMMENT ON VIEW ml_score.stat_endpoint IS
 'one line per server that was asked since the start or ml_score.stat_reset(), all backends together (this backend alone without shared_preload_libraries = ''ml_score'').
-Requests count every attempt, rows each row once; failed counts requests given up, bytes are of bodies. Latencies are of attempts, right within 6 %.
-in_flight is now; batch_rows and parallel_requests are as last used (found from measurements where the server says ''auto''); breaker is closed, open or half-open.
+Scoring requests only: what is asked of the endpoint''s swagger is not counted.
 Shows the servers that the caller has USAGE on, all of them to members of pg_read_all_stats.';
+COMMENT ON COLUMN ml_score.stat_endpoint.server IS 'name of the foreign server';
+COMMENT ON COLUMN ml_score.stat_endpoint.requests IS 'attempts: a request that is sent again counts again';
+COMMENT ON COLUMN ml_score.stat_endpoint.rows IS 'rows sent, once however often their request is tried again; again when a batch is cut into smaller requests';
+COMMENT ON COLUMN ml_score.stat_endpoint.bytes_sent IS 'bytes of request bodies, as they went over the wire';
+COMMENT ON COLUMN ml_score.stat_endpoint.bytes_received IS 'bytes of reply bodies, as they came over the wire';
+COMMENT ON COLUMN ml_score.stat_endpoint.retries IS 'attempts that failed and were followed by another';
+COMMENT ON COLUMN ml_score.stat_endpoint.throttled IS 'attempts that the endpoint refused as too many (HTTP 429)';
+COMMENT ON COLUMN ml_score.stat_endpoint.failed IS 'requests given up; one that was cut into smaller requests counts as well';
+COMMENT ON COLUMN ml_score.stat_endpoint.p50_ms IS 'milliseconds that half of the attempts took at the most, right within 6 %; NULL before the first';
+COMMENT ON COLUMN ml_score.stat_endpoint.p95_ms IS 'milliseconds that 95 % of the attempts took at the most, right within 6 %; NULL before the first';
+COMMENT ON COLUMN ml_score.stat_endpoint.p99_ms IS 'milliseconds that 99 % of the attempts took at the most, right within 6 %; NULL before the first';
+COMMENT ON COLUMN ml_score.stat_endpoint.max_ms IS 'milliseconds that the longest attempt took; NULL before the first';
+COMMENT ON COLUMN ml_score.stat_endpoint.in_flight IS 'requests under way now';
+COMMENT ON COLUMN ml_score.stat_endpoint.batch_rows IS 'most rows of one request, as last used: max_batch_rows, or what was found for ''auto''';
+COMMENT ON COLUMN ml_score.stat_endpoint.parallel_requests IS 'most requests in flight of one call, as last used: max_parallel_requests, or what was found for ''auto''';
+COMMENT ON COLUMN ml_score.stat_endpoint.breaker IS 'closed: requests pass; open: they fail at once, because the endpoint could not be reached several times in a row; half-open: one is let through to see';
+COMMENT ON COLUMN ml_score.stat_endpoint.last_error IS 'message of the request given up last, without anything of the rows';
+COMMENT ON COLUMN ml_score.stat_endpoint.last_error_at IS 'when that was';
 
 CREATE FUNCTION ml_score.stat_reset() RETURNS void
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'mls_stat_reset';
@@ -111,6 +128,16 @@ GRANT SELECT ON ml_score.progress_score_table TO PUBLIC;
 COMMENT ON VIEW ml_score.progress_score_table IS
 'a line for each run of ml_score.score_table that is under way, in any database of the server; gone when the run or its backend ends.
 rows_total is the planner''s estimate of the rows without a score as the run began; rows_scored and chunks count what is committed. Names are NULL for other databases, and all figures are for runs of roles that the caller is no member of, unless with pg_read_all_stats.';
+COMMENT ON COLUMN ml_score.progress_score_table.pid IS 'process that runs it';
+COMMENT ON COLUMN ml_score.progress_score_table.datname IS 'database that it runs in';
+COMMENT ON COLUMN ml_score.progress_score_table.source IS 'where the rows are';
+COMMENT ON COLUMN ml_score.progress_score_table.target IS 'where the scores go';
+COMMENT ON COLUMN ml_score.progress_score_table.function IS 'what scores them';
+COMMENT ON COLUMN ml_score.progress_score_table.rows_total IS 'rows to be scored: the planner''s estimate as the run began, or rows_scored once that is more';
+COMMENT ON COLUMN ml_score.progress_score_table.rows_scored IS 'rows scored and committed by this run';
+COMMENT ON COLUMN ml_score.progress_score_table.chunks IS 'chunks committed by this run';
+COMMENT ON COLUMN ml_score.progress_score_table.started_at IS 'when the run began';
+COMMENT ON COLUMN ml_score.progress_score_table.last_chunk_at IS 'when its last chunk was committed; NULL before the first';
 
 /* How fast an endpoint is. */
 

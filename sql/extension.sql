@@ -17,6 +17,10 @@ WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = (SELECT oid FROM 
     AND d.deptype = 'e' AND d.classid <> 'pg_type'::regclass
     AND obj_description(d.objid, d.classid::regclass::name) IS NULL
 ORDER BY 1;
+SELECT attrelid::regclass || '.' || attname AS "column without a comment" FROM pg_attribute
+WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'ml_score'::regnamespace AND relkind IN ('r', 'v'))
+    AND attnum > 0 AND NOT attisdropped AND col_description(attrelid, attnum) IS NULL
+ORDER BY 1;
 
 -- what anyone may do
 SELECT has_schema_privilege('public', 'ml_score', 'USAGE'), has_schema_privilege('public', 'ml_score', 'CREATE'),
