@@ -7,7 +7,7 @@
 // The path in front of "score" sets how it behaves, as name/value pairs:
 //
 //	/tag/T         counts apart, and remembers the last request: GET /tag/T/stats, /tag/T/last
-//	/latency/10ms  answers that much later
+//	/latency/10ms  takes that long
 //	/limit/4       answers 429 to what comes while 4 requests of this tag are under way
 //	/cap/500       answers 413 to more than 500 rows
 //	/reject/X      answers 400 to a request in which some row has the string X
@@ -122,10 +122,9 @@ func countedScore(ctx *fasthttp.RequestCtx, b behaviour) {
 		fail(ctx, http.StatusTooManyRequests, "too many requests")
 		return
 	}
-	if b.latency > 0 {
-		time.Sleep(b.latency)
-	}
+	start := time.Now()
 	rows, status, message := score(ctx, b)
+	time.Sleep(b.latency - time.Since(start))
 	if status != http.StatusOK {
 		t.reject()
 		fail(ctx, status, message)
