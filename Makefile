@@ -1,6 +1,6 @@
 # ml_score: a PostgreSQL extension, built with PGXS.
 #
-#   make && make install          needs pg_config on PATH (or PG_CONFIG=...), libcurl, cJSON, zlib
+#   make && make install          needs pg_config on PATH (or PG_CONFIG=...), libcurl, zlib
 #   make test / demo / bench      everything else: installs what it needs, see README.md
 #   make lint                     -Werror on gcc and clang, clang-format, cppcheck
 
@@ -26,7 +26,7 @@ WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wno-unused-parameter -Wno
 # Before PostgreSQL 16, PGDLLEXPORT says nothing of visibility.
 PG_CPPFLAGS = -isystem $(PG_INCLUDES) -I$(srcdir)/src '-DPGDLLEXPORT=__attribute__((visibility("default")))'
 PG_CFLAGS = $(WARNINGS) -fvisibility=hidden $(EXTRA_CFLAGS)
-SHLIB_LINK = -lcurl -lcjson -lz
+SHLIB_LINK = -lcurl -lz
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
