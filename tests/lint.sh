@@ -35,7 +35,7 @@ compile() {
 }
 
 formatted() {
-	git ls-files -z 'src/*.[ch]' 'tests/unit/*.[ch]' 'tests/bench/*.c' | xargs -0 clang-format-14 --dry-run -Werror
+	find src tests/unit tests/bench -name '*.[ch]' -print0 | xargs -0 clang-format-14 --dry-run -Werror
 }
 
 c_checked() {
@@ -44,7 +44,7 @@ c_checked() {
 }
 
 shell_checked() {
-	git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck -x -P SCRIPTDIR -S warning -e SC1090,SC1091,SC2034,SC2089,SC2090,SC2154,SC2164
+	find .ci/run tests -name '*.sh' -print0 -o -path .ci/run -print0 | xargs -0 shellcheck -x -P SCRIPTDIR -S warning -e SC1090,SC1091,SC2034,SC2089,SC2090,SC2154,SC2164
 }
 
 check "gcc -Werror" compile gcc ""
