@@ -9,9 +9,7 @@
 #include "catalog/url.h"
 #include "transport/exchange.h"
 #include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #define KEEP_SCHEMA_MS (10 * 60 * 1000)
@@ -34,13 +32,6 @@ typedef struct SchemaEntry
 } SchemaEntry;
 
 static HTAB *entries;
-static uint64 generation;
-
-static void
-catalog_changed(Datum arg, int cacheid, uint32 hashvalue)
-{
-	generation++;
-}
 
 static SchemaEntry *
 find_entry(const MlsServer *server, Oid userid)
@@ -51,11 +42,7 @@ find_entry(const MlsServer *server, Oid userid)
 	bool found;
 
 	if (entries == NULL)
-	{
-		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, catalog_changed, (Datum) 0);
-		CacheRegisterSyscacheCallback(USERMAPPINGOID, catalog_changed, (Datum) 0);
 		entries = hash_create("ml_score schemas", 16, &ctl, HASH_ELEM | HASH_BLOBS);
-	}
 	entry = hash_search(entries, &key, HASH_ENTER, &found);
 	if (!found)
 		entry->cxt = NULL;
@@ -65,7 +52,8 @@ find_entry(const MlsServer *server, Oid userid)
 static bool
 is_good(const SchemaEntry *entry)
 {
-	return entry->cxt != NULL && entry->generation == generation && GetCurrentTimestamp() < entry->good_until;
+	return entry->cxt != NULL && entry->generation == mls_server_generation() &&
+		   GetCurrentTimestamp() < entry->good_until;
 }
 
 static MlsField *
@@ -203,7 +191,7 @@ renew_entry(SchemaEntry *entry, const MlsServer *server, Oid userid)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext scratch = AllocSetContextCreate(caller, "ml_score schema fetch", ALLOCSET_SMALL_SIZES);
-	uint64 started = generation;
+	uint64 started = mls_server_generation();
 	char *path;
 	char *reason = NULL;
 	MlsSchema *schema = NULL;

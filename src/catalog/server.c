@@ -13,7 +13,9 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 static const MlsServer defaults = {
 	.request_format = MLS_FORMAT_AUTO,
@@ -77,6 +79,26 @@ mls_server_oid(const char *name, bool missing_ok)
 			known != NULL ? errhint("Servers of the foreign data wrapper " MLS_WRAPPER " are: %s.", known)
 						  : errhint("Create it with CREATE SERVER ... TYPE 'online' FOREIGN DATA WRAPPER " MLS_WRAPPER
 									" OPTIONS (url 'https://...')."));
+}
+
+static uint64 generation;
+
+static void
+catalog_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	generation++;
+}
+
+uint64
+mls_server_generation(void)
+{
+	if (generation == 0)
+	{
+		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, catalog_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(USERMAPPINGOID, catalog_changed, (Datum) 0);
+		generation = 1;
+	}
+	return generation;
 }
 
 /* The session's settings hold over the server's options. */

@@ -58,6 +58,9 @@ typedef struct MlsServer
  */
 extern MlsServer *mls_server_load(Oid serverid);
 
+/* A number that changes when any server or user mapping does. */
+extern uint64 mls_server_generation(void);
+
 /* The named server's oid. Raises UNDEFINED_OBJECT (with the list of our servers in the hint), or InvalidOid if missing_ok. */
 extern Oid mls_server_oid(const char *name, bool missing_ok);
 

@@ -38,15 +38,15 @@ struct MlsCall
 };
 
 MlsCall *
-mls_call_open(Oid fnoid)
+mls_call_open(Oid fnoid, Oid userid)
 {
 	MlsCall *call = palloc0(sizeof(MlsCall));
 	const MlsSchema *schema;
-	Oid userid;
 
 	call->context = CurrentMemoryContext;
 	call->fn = mls_function_load(fnoid);
-	userid = call->fn->security_definer ? call->fn->owner : GetUserId();
+	if (call->fn->security_definer)
+		userid = call->fn->owner;
 	call->server = mls_server_load(call->fn->serverid);
 	call->endpoint = mls_endpoint_open(call->server, userid);
 	schema = mls_schema_get(call->server, userid);

@@ -33,10 +33,10 @@ typedef struct MlsCallStats
 } MlsCallStats;
 
 /*
- * Prepare to call fnoid as the current user (the function's owner when it is SECURITY DEFINER). Lives in the current
+ * Prepare to call fnoid as userid (as the function's owner when it is SECURITY DEFINER). Lives in the current
  * memory context. Raises for what the catalogs do not allow: EXECUTE, a missing server, a missing credential.
  */
-extern MlsCall *mls_call_open(Oid fnoid);
+extern MlsCall *mls_call_open(Oid fnoid, Oid userid);
 
 extern const MlsFunction *mls_call_function(const MlsCall *call);
 

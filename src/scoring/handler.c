@@ -9,6 +9,7 @@
 
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "scoring/call.h"
 #include "utils/array.h"
 #include "utils/datum.h"
@@ -20,6 +21,11 @@ typedef struct HandlerState
 {
 	MlsCall *call;
 	MemoryContext context;
+	/* What the call was opened under. */
+	Oid userid;
+	uint64 generation;
+	int timeout;
+	int on_error;
 	int64 row;
 	bool warned;
 } HandlerState;
@@ -38,6 +44,17 @@ mention_preload(void)
 							 "batches.")));
 }
 
+/*
+ * An expression may outlive the role, the server's options and the settings that it was first evaluated under: PL/pgSQL
+ * keeps it for the whole transaction.
+ */
+static bool
+is_current(const HandlerState *state)
+{
+	return state->userid == GetUserId() && state->generation == mls_server_generation() &&
+		   state->timeout == mls_timeout && state->on_error == mls_on_error;
+}
+
 static HandlerState *
 handler_state(FmgrInfo *flinfo)
 {
@@ -45,16 +62,25 @@ handler_state(FmgrInfo *flinfo)
 	MemoryContext context;
 	MemoryContext old;
 
-	if (state)
+	if (state && is_current(state))
 		return state;
+	flinfo->fn_extra = NULL;
+	if (state)
+		MemoryContextDelete(state->context);
 	mention_preload();
-	context = AllocSetContextCreate(flinfo->fn_mcxt, "ml_score function", ALLOCSET_SMALL_SIZES);
+	/* It goes with the row's memory if opening the call fails. */
+	context = AllocSetContextCreate(CurrentMemoryContext, "ml_score function", ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(context);
 	state = palloc0(sizeof(HandlerState));
 	state->context = context;
-	state->call = mls_call_open(flinfo->fn_oid);
+	state->userid = GetUserId();
+	state->generation = mls_server_generation();
+	state->timeout = mls_timeout;
+	state->on_error = mls_on_error;
+	state->call = mls_call_open(flinfo->fn_oid, state->userid);
 	mls_call_set_unbatched(state->call);
 	MemoryContextSwitchTo(old);
+	MemoryContextSetParent(context, flinfo->fn_mcxt);
 	flinfo->fn_extra = state;
 	return state;
 }

@@ -234,7 +234,7 @@ run_setting(Setting *setting, Oid function, const MlsSample *sample, double max_
 	old = MemoryContextSwitchTo(context);
 	setting->sent_capacity = 64;
 	setting->sent = palloc(sizeof(Sent) * setting->sent_capacity);
-	setting->call = mls_call_open(function);
+	setting->call = mls_call_open(function, GetUserId());
 	mls_call_measure(setting->call, note_latency, setting);
 	run_requests(setting, max_seconds);
 	read_figures(setting, old);

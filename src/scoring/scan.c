@@ -17,6 +17,7 @@
 #include "access/parallel.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_proc.h"
+#include "common/int.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -106,6 +107,8 @@ begin_scan(CustomScanState *node, EState *estate, int eflags)
 	ListCell *need;
 
 	mls_scan_spec(cscan, &state->spec);
+	/* A cursor may be read by another role than opened it. */
+	state->userid = GetUserId();
 	outerPlanState(node) = ExecInitNode(outerPlan(cscan), estate, eflags & ~(EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK));
 
 	attnos = palloc(sizeof(AttrNumber) * Max(list_length(state->spec.kept), 1));
@@ -135,7 +138,7 @@ open_calls(MlsScanState *state)
 
 	for (int i = 0; i < state->ncalls; i++)
 	{
-		state->calls[i].call = mls_call_open(state->calls[i].expr->funcid);
+		state->calls[i].call = mls_call_open(state->calls[i].expr->funcid, state->userid);
 		if (state->unbatched)
 			mls_call_set_unbatched(state->calls[i].call);
 	}
@@ -173,8 +176,8 @@ start_reading(MlsScanState *state)
 	int64 count = limit_value(state, state->limit_count, NO_BOUND);
 
 	state->bound = NO_BOUND;
-	if (count != NO_BOUND)
-		state->bound = count + limit_value(state, state->limit_offset, 0);
+	if (count != NO_BOUND && pg_add_s64_overflow(count, limit_value(state, state->limit_offset, 0), &state->bound))
+		state->bound = NO_BOUND;
 
 	if (state->unbatched)
 		state->window = 1;

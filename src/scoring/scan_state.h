@@ -33,6 +33,7 @@ typedef struct MlsScanState
 {
 	CustomScanState css;
 	MlsScanSpec spec;
+	Oid userid; /* who the models are called as */
 	int ncalls;
 	MlsScanCall *calls;
 	ExprContext *row_context; /* for arguments and conditions, reset for every row read */
