@@ -4,6 +4,7 @@
 #   tests/run.sh                  installs what is missing on Debian 12 (root or sudo), builds, tests
 #   tests/run.sh --pg 15          one version only (comma-separated for several)
 #   tests/run.sh --only PATTERN   files whose name matches the regular expression: unit, regress, or an end-to-end test
+#   tests/run.sh --asan           on 16 only, with AddressSanitizer and UBSan in the extension
 #   tests/run.sh --keep           leave the run's directory (logs, data) behind
 #
 # The last line is "N passed, N failed"; the exit status is not 0 when something failed.
@@ -18,6 +19,7 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--only) ONLY=$2 && shift ;;
 	--pg) VERSIONS=${2//,/ } && shift ;;
+	--asan) export SANITIZE=1 VERSIONS=16 ;;
 	--keep) KEEP_RUN=1 ;;
 	-h | --help) sed -n '2,/^$/s/^# \{0,1\}//p' "$0" && exit 0 ;;
 	*) die "unknown option $1; see --help" ;;
@@ -73,16 +75,18 @@ pg_regress_program() {
 }
 
 run_regress() {
-	local ver=$1 build=$WORK/build-$1 out=$RUN/regress-$1 tests status=0
+	local ver=$1 build=$WORK/build-$1 out=$RUN/regress-$1 tests status=0 crashes
 	tests=$(cd "$build/sql" 2>/dev/null && ls ./*.sql 2>/dev/null | sed 's#^./##; s#\.sql$##')
 	[ -n "$tests" ] && wanted regress || return 0
 	mkdir -p "$out"
+	crashes=$(crash_count)
 	# shellcheck disable=SC2086
 	"$(pg_regress_program "$ver")" \
 		--inputdir="$build" --outputdir="$out" --bindir="$(pg_prefix "$ver")/bin" --host="$PGHOST" --port="$PGPORT" \
 		--user=postgres --dbname=contrib_regression $tests >"$out/out" 2>&1 || status=$?
 	regress_tap "$out/out" >"$out/tap"
 	[ ! -s "$out/regression.diffs" ] || sed 's/^/# /' "$out/regression.diffs" >>"$out/tap"
+	check_crashes "$crashes" "$out/tap"
 	count_tap "regress on $ver" "$out/tap" $status
 }
 
@@ -99,17 +103,25 @@ run_e2e() {
 	fi
 	crashes=$(crash_count)
 	PGDATABASE=$name timeout 300 bash "$file" >"$out" 2>&1 </dev/null || status=$?
-	if [ "$(crash_count)" != "$crashes" ]; then
-		echo "not ok 999 - the server stays up" >>"$out"
-		grep -E 'terminated by signal|TRAP|PANIC' "$RUN/$CLUSTER/log" | tail -n 3 | sed 's/^/#   /' >>"$out"
-		sleep 2
-	fi
+	check_crashes "$crashes" "$out"
 	count_tap "$name on $PGVER" "$out" $status
 }
 
-# Signal 9 is a test's own doing.
+# Signal 9 is a test's own doing. The last two are what the sanitizers say.
+CRASHES='terminated by signal ([1-8]|1[0-9])|TRAP: |PANIC: |ERROR: AddressSanitizer|: runtime error: '
+
 crash_count() {
-	grep -cE 'terminated by signal ([1-8]|1[0-9])|TRAP: |PANIC: ' "$RUN/$CLUSTER/log"
+	grep -cE "$CRASHES" "$RUN/$CLUSTER/log"
+}
+
+# check_crashes COUNT FILE: a failure in FILE's TAP when there are more than COUNT by now.
+check_crashes() {
+	[ "$(crash_count)" != "$1" ] || return 0
+	{
+		echo "not ok 999 - the server stays up"
+		grep -E -A 12 "$CRASHES" "$RUN/$CLUSTER/log" | tail -n 40 | sed 's/^/#   /'
+	} >>"$2"
+	sleep 2
 }
 
 run_version() {
