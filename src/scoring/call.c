@@ -187,7 +187,7 @@ mls_call_wants_rows(const MlsCall *call)
 {
 	int parallel = call->unbatched ? 1 : mls_endpoint_parallel(call->endpoint);
 
-	return call->in_flight + call->waiting < parallel + Max(parallel / 4, 1);
+	return call->in_flight + call->waiting < 2 * parallel;
 }
 
 /* A copy of failure that lives as long as the batch's results; reason replaces its text when given. */

@@ -58,7 +58,8 @@ extern MlsTicket mls_call_add(MlsCall *call, const Datum *values, const bool *nu
 /* No more rows for now: close the open batch. */
 extern void mls_call_flush(MlsCall *call);
 
-/* Would more rows make another request that is in flight, or next in line? */
+/* Would more rows make another request that is in flight, or next in line? As many wait as are in flight, for replies
+ * to requests sent together come together. */
 extern bool mls_call_wants_rows(const MlsCall *call);
 
 /* How many rows the open batch takes at the most. */
