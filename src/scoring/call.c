@@ -496,7 +496,8 @@ mls_call_warn_failed(const MlsCall *call)
 									(unsigned long) call->stats.failed_rows, call->fn->name,
 									(long long) call->stats.failed_rows),
 					  errdetail("First reason: %s.", call->first_reason),
-					  errhint("The option on_error of server \"%s\" is null; with fail the statement stops instead.",
+					  errhint("on_error is null, by the option of server \"%s\" or by ml_score.on_error; with fail the "
+							  "statement stops instead.",
 							  call->server->name)));
 	return true;
 }
