@@ -37,10 +37,10 @@ run_logged() {
 	fi
 }
 
-# as_server CMD...: run it as the user that servers run as.
+# as_server CMD...: run it as the user that servers run as, who need not see the current directory.
 as_server() {
 	if [ "$(id -u)" = 0 ]; then
-		setpriv --reuid "$SERVER_USER" --regid "$SERVER_USER" --init-groups env HOME="$WORK" "$@"
+		env -C / setpriv --reuid "$SERVER_USER" --regid "$SERVER_USER" --init-groups env HOME="$WORK" "$@"
 	else
 		"$@"
 	fi
