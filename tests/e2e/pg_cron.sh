@@ -2,6 +2,7 @@
 # A pg_cron job keeps a table scored.
 . "$(dirname "$0")/../lib/tap.sh"
 [ "$PGVER" = 15 ] || skip_all "pg_cron comes with Debian's PostgreSQL 15 only"
+[ -f "$("$PGBIN/pg_config" --pkglibdir)/pg_cron.so" ] || skip_all "this PostgreSQL has no pg_cron"
 need_peer fast
 start_cluster cron 15 "shared_preload_libraries = 'pg_cron,ml_score'" "cron.database_name = 'postgres'" "cron.host = '$RUN/cron/s'" "cron.use_background_workers = on"
 use_cluster cron

@@ -28,7 +28,7 @@ for name; do
 	echo "# $suite"
 	# shellcheck disable=SC2086 # lists of words
 	if ! ${CC:-cc} -std=gnu11 -g -O1 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -D_GNU_SOURCE -isystem "$INCLUDES" \
-		-Isrc -Itests/unit ${EXTRA_CFLAGS:-} -o "$program" "$suite" $sources $LIBRARIES; then
+		-Isrc -Itests/unit ${EXTRA_CFLAGS:-} -o "$program" "$suite" tests/unit/assert_shim.c $sources $LIBRARIES; then
 		echo "not ok - $suite compiles"
 		FAILED=1
 		continue
