@@ -35,7 +35,7 @@ like "$(sql_error "BEGIN; SET LOCAL ROLE cred_one; SELECT indirect(1); SET LOCAL
 
 sql "BEGIN; SET LOCAL ROLE cred_one; DECLARE c CURSOR FOR SELECT cf(id) FROM t; SET LOCAL ROLE cred_two; FETCH ALL FROM c; COMMIT" >/dev/null
 is "$(key)" "Bearer new-key" "a cursor scores with the key of the role that opened it"
-sql "CREATE FUNCTION opened() RETURNS refcursor LANGUAGE plpgsql SECURITY DEFINER AS \$\$ DECLARE c CURSOR FOR SELECT cf(id) FROM t; BEGIN OPEN c; RETURN c; END \$\$;
+sql "CREATE FUNCTION opened() RETURNS refcursor LANGUAGE plpgsql SECURITY DEFINER AS \$\$ DECLARE c refcursor := 'c'; BEGIN OPEN c FOR SELECT cf(id) FROM t; RETURN c; END \$\$;
 	ALTER FUNCTION opened() OWNER TO cred_two"
 sql "BEGIN; SET LOCAL ROLE cred_one; SELECT opened(); FETCH 3 FROM c; COMMIT" >/dev/null
 is "$(key)" "Bearer key-of-two" "so does one that a SECURITY DEFINER function opened"

@@ -41,7 +41,9 @@ timeout 120 sqlsmith --seed=4711 --max-queries=4000 --exclude-catalog \
 like "$(sql "SELECT 'up'")" up "the server stands"
 log=$(server_log)
 is "$(grep -cE 'terminated by signal|TRAP:|PANIC' <<<"$log")" 0 "nothing crashed"
-internal=$(grep -E 'ERROR:.*(unrecognized node|not found in subplan|cache lookup failed|unexpected|could not find|no relation entry|did not find|failed to|bogus|invalid attnum|attribute number|slot|plan node)' <<<"$log" | sort | uniq -c | head -n 5)
+# PostgreSQL's own, for untyped literals in places of which the parser does not make them text.
+ours=$(grep -v 'failed to find conversion function from unknown to' <<<"$log")
+internal=$(grep -E 'ERROR:.*(unrecognized node|not found in subplan|cache lookup failed|unexpected|could not find|no relation entry|did not find|failed to|bogus|invalid attnum|attribute number|slot|plan node)' <<<"$ours" | sort | uniq -c | head -n 5)
 is "$internal" "" "no internal error"
 requests=$(sql "SELECT requests FROM ml_score.stat_endpoint WHERE server = 'f'")
 cmp_ok "${requests:-0}" ">" 50 "the statements did score"
