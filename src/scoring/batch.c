@@ -3,7 +3,6 @@
  */
 #include "scoring/batch.h"
 
-#include "common/hashfn.h"
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
@@ -65,6 +64,29 @@ mls_batch_reset(MlsBatch *batch, int max_tuples)
 	batch->unfinished = 0;
 }
 
+/*
+ * Eight bytes at a time: tuples are a hundred bytes or so, and every one is hashed. What hashes alike is compared, so a
+ * simple mix does.
+ */
+static uint32
+hash_tuple(const char *data, int len)
+{
+	const uint64 multiplier = UINT64CONST(0x9E3779B97F4A7C15);
+	uint64 hash = (uint64) len * multiplier;
+	uint64 word;
+
+	for (; len >= (int) sizeof(word); len -= sizeof(word), data += sizeof(word))
+	{
+		memcpy(&word, data, sizeof(word));
+		hash = (hash ^ word) * multiplier;
+		hash ^= hash >> 32;
+	}
+	word = 0;
+	memcpy(&word, data, len);
+	hash = (hash ^ word) * multiplier;
+	return (uint32) (hash >> 32);
+}
+
 /* Look for a tuple equal to the one just encoded; -1 and the bucket where it belongs when there is none. */
 static int
 find_equal(const MlsBatch *batch, int start, uint32 hash, uint32 *bucket)
@@ -93,7 +115,7 @@ mls_batch_keep(MlsBatch *batch, int start, int model_rows, bool dedup, bool *rep
 	*repeated = false;
 	if (dedup)
 	{
-		uint32 hash = hash_bytes((unsigned char *) batch->rows.data + start, batch->rows.len - start);
+		uint32 hash = hash_tuple(batch->rows.data + start, batch->rows.len - start);
 		uint32 bucket = 0;
 		int equal = find_equal(batch, start, hash, &bucket);
 

@@ -44,8 +44,9 @@ report() {
 	step "$1: $2 / $3 = $4 (wanted $5 $6: $met)"
 }
 
+# A checkpoint before, so that the log's files are there to be used again, as on a server that has been running.
 insert_scores() {
-	seconds "SET ml_score.max_batch_rows = $2" "SET ml_score.max_parallel_requests = $3" "TRUNCATE target" \
+	seconds "CHECKPOINT" "SET ml_score.max_batch_rows = $2" "SET ml_score.max_parallel_requests = $3" "TRUNCATE target" \
 		"INSERT INTO target SELECT id, $1($DIAMOND) FROM stones"
 }
 
@@ -55,7 +56,7 @@ prepare() {
 	build_extension 15
 	need_diamonds
 	need_peer fast
-	start_cluster bench 15 "shared_preload_libraries = 'ml_score'" "shared_buffers = 512MB" "max_wal_size = 8GB" "autovacuum = off" \
+	start_cluster bench 15 "shared_preload_libraries = 'ml_score'" "shared_buffers = 512MB" "max_wal_size = 8GB" "min_wal_size = 1GB" "autovacuum = off" \
 		"max_parallel_workers_per_gather = 0"
 	use_cluster bench
 	"$PGBIN/psql" -Xqc "CREATE DATABASE bench"
@@ -127,6 +128,7 @@ bench_client() {
 	local i theirs=() ours=() client ours_s
 	need_venv client
 	for ((i = 0; i < RUNS; i++)); do
+		sql "CHECKPOINT"
 		theirs+=("$("$CACHE/venv-client/bin/python" "$ROOT/tests/bench/client.py" "$PGHOST" bench "$(peer_url fast)/score")")
 		[ $i -gt 0 ] || is_right client.py
 		ours+=("$(insert_scores fast 1000 4)")
