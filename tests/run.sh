@@ -119,7 +119,8 @@ check_crashes() {
 	[ "$(crash_count)" != "$1" ] || return 0
 	{
 		echo "not ok 999 - the server stays up"
-		grep -E -A 12 "$CRASHES" "$RUN/$CLUSTER/log" | tail -n 40 | sed 's/^/#   /'
+		awk -v re="$CRASHES" -v before="$1" '$0 ~ re && ++n > before { left = 20 } left-- > 0 { print "#   " $0 }' \
+			"$RUN/$CLUSTER/log" | head -n 40
 	} >>"$2"
 	sleep 2
 }
