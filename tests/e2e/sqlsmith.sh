@@ -30,9 +30,18 @@ sql <<-'EOF'
 	CREATE TABLE small (i int, f float8, t text, b bool);
 	INSERT INTO small SELECT g, g / 3.0, 'row ' || g, g % 2 = 0 FROM generate_series(1, 8) g;
 	CREATE VIEW scored AS SELECT id, s1_1(carat) AS v, cut FROM diamonds;
+	CREATE VIEW graded AS SELECT i, CASE WHEN b THEN s1_1(f) ELSE s2_1(i) END AS g, coalesce(s2_3(i), s2_2(i)) AS h FROM small WHERE s2_1(i) > 2 OR b;
+	CREATE VIEW joined AS SELECT d.id, s3_1(d.cut) AS k, s.i, s2_1(s.i) AS l FROM diamonds d LEFT JOIN small s ON d.id = s.i AND s2_1(s.i) < s1_1(d.carat);
+	CREATE VIEW summed AS SELECT b, sum(s1_1(f)) AS total, count(*) AS n FROM small GROUP BY b HAVING sum(s2_1(i)) > 1;
+	CREATE VIEW ranked AS SELECT i, sum(s1_1(f)) OVER (PARTITION BY b ORDER BY s2_1(i)) AS w FROM small;
 	DROP ROLE IF EXISTS smith;
 	CREATE ROLE smith LOGIN;
 	ALTER ROLE smith SET statement_timeout = '1s';
+	ALTER ROLE smith SET log_error_verbosity = 'verbose';
+	ALTER ROLE smith SET max_parallel_workers_per_gather = 2;
+	ALTER ROLE smith SET parallel_setup_cost = 0;
+	ALTER ROLE smith SET parallel_tuple_cost = 0;
+	ALTER ROLE smith SET min_parallel_table_scan_size = 0;
 	GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO smith;
 EOF
 server_log_mark
@@ -43,7 +52,8 @@ log=$(server_log)
 is "$(grep -cE 'terminated by signal|TRAP:|PANIC' <<<"$log")" 0 "nothing crashed"
 # PostgreSQL's own, for untyped literals in places of which the parser does not make them text.
 ours=$(grep -v 'failed to find conversion function from unknown to' <<<"$log")
-internal=$(grep -E 'ERROR:.*(unrecognized node|not found in subplan|cache lookup failed|unexpected|could not find|no relation entry|did not find|failed to|bogus|invalid attnum|attribute number|slot|plan node)' <<<"$ours" | sort | uniq -c | head -n 5)
+# PostgreSQL's own: literals of unknown type get here unresolved
+internal=$(grep -E 'ERROR:  XX' <<<"$log" | grep -v 'conversion function from unknown' | sed 's/.*ERROR:/ERROR:/' | sort | uniq -c | head -n 5)
 is "$internal" "" "no internal error"
 requests=$(sql "SELECT requests FROM ml_score.stat_endpoint WHERE server = 'f'")
 cmp_ok "${requests:-0}" ">" 50 "the statements did score"
