@@ -128,7 +128,7 @@ bench_client() {
 	local i theirs=() ours=() client ours_s
 	need_venv client
 	for ((i = 0; i < RUNS; i++)); do
-		sql "CHECKPOINT"
+		sql -c CHECKPOINT
 		theirs+=("$("$CACHE/venv-client/bin/python" "$ROOT/tests/bench/client.py" "$PGHOST" bench "$(peer_url fast)/score")")
 		[ $i -gt 0 ] || is_right client.py
 		ours+=("$(insert_scores fast 1000 4)")
