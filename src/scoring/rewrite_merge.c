@@ -4,11 +4,49 @@
  * The actions are evaluated row by row inside the data-modifying node. A call over the source's columns alone can be made
  * before, for the rows whose action it is: whether the row matched is known from the target's ctid being there or not,
  * and WHEN conditions count as long as they, too, look at the source alone. Other calls stay in the action, row by row.
+ *
+ * A row that matched when it was read may not match any more when its turn comes: another transaction has changed or
+ * deleted the target meanwhile. Its NOT MATCHED action was not scored for, and then makes its calls itself.
+ *
+ * Actions see the source's columns as INNER_VAR. While this works they are OUTER_VAR, as a scan above the source sees
+ * them.
  */
 #include "scoring/rewrite.h"
 
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+
+typedef struct RenumberContext
+{
+	int from;
+	int to;
+} RenumberContext;
+
+static Node *
+renumber_mutator(Node *node, void *arg)
+{
+	RenumberContext *context = arg;
+
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, Var) && ((Var *) node)->varno == context->from)
+	{
+		Var *var = copyObject((Var *) node);
+
+		var->varno = context->to;
+		return (Node *) var;
+	}
+	return expression_tree_mutator(node, renumber_mutator, arg);
+}
+
+static void
+renumber_source(MergeAction *action, int from, int to)
+{
+	RenumberContext context = {from, to};
+
+	action->qual = renumber_mutator(action->qual, &context);
+	action->targetList = (List *) renumber_mutator((Node *) action->targetList, &context);
+}
 
 static bool
 not_of_source_walker(Node *node, void *context)
@@ -133,18 +171,70 @@ lift_actions(MlsLift *lift, List *actions, Node *ctid)
 	}
 }
 
+/* lifted for rows that did not match from the start, original for the others. */
+static Node *
+if_never_matched(Node *ctid, Node *lifted, Node *original)
+{
+	CaseExpr *choice;
+	CaseWhen *when;
+
+	if (equal(lifted, original))
+		return original;
+	when = makeNode(CaseWhen);
+	when->expr = (Expr *) test_null(ctid, IS_NULL);
+	when->result = (Expr *) lifted;
+	when->location = -1;
+	choice = makeNode(CaseExpr);
+	choice->casetype = exprType(original);
+	choice->casecollid = exprCollation(original);
+	choice->args = list_make1(when);
+	choice->defresult = (Expr *) original;
+	choice->location = -1;
+	return (Node *) choice;
+}
+
+/* Have action, whose calls were lifted, use their results; original is what it was. */
 static void
-fill_actions(MlsLift *lift, List *actions, AttrNumber first)
+fill_action(MlsLift *lift, MergeAction *action, MergeAction *original, Node *ctid, AttrNumber first)
+{
+	ListCell *lc;
+	ListCell *lo;
+
+	action->qual = mls_fill_placeholders(action->qual, lift, OUTER_VAR, first);
+	action->targetList = (List *) mls_fill_placeholders((Node *) action->targetList, lift, OUTER_VAR, first);
+	if (MlsMergeMatched(action))
+		return;
+	if (action->qual)
+	{
+		Node *qual = (Node *) make_ands_explicit((List *) action->qual);
+
+		qual = if_never_matched(ctid, qual, (Node *) make_ands_explicit((List *) original->qual));
+		action->qual = (Node *) make_ands_implicit((Expr *) qual);
+	}
+	forboth(lc, action->targetList, lo, original->targetList)
+	{
+		TargetEntry *tle = lfirst(lc);
+
+		tle->expr = (Expr *) if_never_matched(ctid, (Node *) tle->expr, (Node *) lfirst_node(TargetEntry, lo)->expr);
+	}
+}
+
+static void
+fill_actions(MlsLift *lift, List *actions, List *originals, Node *ctid, AttrNumber first)
+{
+	ListCell *lc;
+	ListCell *lo;
+
+	forboth(lc, actions, lo, originals) fill_action(lift, lfirst(lc), lfirst(lo), ctid, first);
+}
+
+static void
+renumber_actions(List *actions, int from, int to)
 {
 	ListCell *lc;
 
 	foreach (lc, actions)
-	{
-		MergeAction *action = lfirst_node(MergeAction, lc);
-
-		action->qual = mls_fill_placeholders(action->qual, lift, OUTER_VAR, first);
-		action->targetList = (List *) mls_fill_placeholders((Node *) action->targetList, lift, OUTER_VAR, first);
-	}
+		renumber_source(lfirst_node(MergeAction, lc), from, to);
 }
 
 static bool
@@ -169,6 +259,8 @@ mls_rewrite_merge_actions(MlsRewrite *rewrite, ModifyTable *node)
 	Plan *source = outerPlan(node);
 	AttrNumber first;
 	ListCell *lc;
+	ListCell *lo;
+	List *originals;
 	Node *ctid;
 
 	if (node->operation != CMD_MERGE)
@@ -181,11 +273,16 @@ mls_rewrite_merge_actions(MlsRewrite *rewrite, ModifyTable *node)
 			return;
 	}
 	foreach (lc, node->mergeActionLists)
-		lift_actions(&lift, lfirst(lc), ctid);
-	if (lift.calls == NIL)
-		return;
-	first = list_length(source->targetlist) + 1;
-	outerPlan(node) = mls_compute_below(rewrite, source, &lift, true);
+		renumber_actions(lfirst(lc), INNER_VAR, OUTER_VAR);
+	originals = copyObject(node->mergeActionLists);
 	foreach (lc, node->mergeActionLists)
-		fill_actions(&lift, lfirst(lc), first);
+		lift_actions(&lift, lfirst(lc), ctid);
+	if (lift.calls != NIL)
+	{
+		first = list_length(source->targetlist) + 1;
+		outerPlan(node) = mls_compute_below(rewrite, source, &lift, true);
+		forboth(lc, node->mergeActionLists, lo, originals) fill_actions(&lift, lfirst(lc), lfirst(lo), ctid, first);
+	}
+	foreach (lc, node->mergeActionLists)
+		renumber_actions(lfirst(lc), OUTER_VAR, INNER_VAR);
 }

@@ -77,4 +77,7 @@ like "$body" '"e": ?true' "bool as true"
 like "$body" '"f": ?"2024-02-29"' "date as ISO text"
 like "$body" '"h": ?\[1, ?null, ?3\]' "an array with its NULL"
 is "$(/usr/bin/python3 -c 'import json,sys; print(json.loads(sys.argv[1])["data"][0]["d"] == "q\"\\é\n\u0001")' "$body")" True "text with quotes, backslash, UTF-8 and control characters"
+like "$(counted "CREATE TEMP TABLE m AS SELECT id, 0::float8 AS v FROM diamonds WHERE id <= 400; MERGE INTO m USING diamonds d ON d.id = m.id
+	WHEN MATCHED AND d.id % 2 = 0 THEN UPDATE SET v = id_f(d.id) WHEN MATCHED THEN DO NOTHING WHEN NOT MATCHED AND d.id <= 500 THEN INSERT VALUES (d.id, id_f(d.id))" \
+	requests rows)" "^[3-6] 300$" "MERGE: in batches, the rows that each action is for"
 done_testing

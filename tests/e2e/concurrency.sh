@@ -19,6 +19,13 @@ is "$(sql "SELECT count(*) FROM (SELECT id FROM t WHERE n(k) > 0 ORDER BY id FOR
 	"FOR UPDATE judges the new version: it no longer qualifies"
 sql_join holder >/dev/null
 
+sql_background holder "BEGIN; DELETE FROM t WHERE id = 25; SELECT pg_sleep(1.5); COMMIT"
+wait_until 5 "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+sql "MERGE INTO t USING generate_series(24, 32) i ON t.id = i WHEN MATCHED THEN UPDATE SET v = n(i) WHEN NOT MATCHED THEN INSERT VALUES (i, i, n(i + 500))"
+sql_join holder >/dev/null
+is "$(sql "SELECT string_agg(v::text, ',' ORDER BY id) FROM t WHERE id > 23")" "24,525,26,27,28,29,30,531,532" \
+	"MERGE scores a row whose target was deleted meanwhile for the action that it then takes"
+
 sql "CREATE TABLE big AS SELECT i AS id, repeat('x', 500) AS pad FROM generate_series(1, 4000) i; ANALYZE big"
 parallel="SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;"
 plan=$(sql "$parallel EXPLAIN (ANALYZE, TIMING OFF) SELECT sum(n(id)) FROM big WHERE n(id) > 0")

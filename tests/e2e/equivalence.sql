@@ -273,3 +273,7 @@ PREPARE p(bigint, bigint) AS SELECT id, n(id) FROM d ORDER BY id LIMIT $1 OFFSET
 SELECT a.id, x.v FROM d a, LATERAL (SELECT n(b.id + a.id) v FROM d b WHERE n(b.id) > a.id ORDER BY b.id LIMIT a.id) x WHERE a.id < 6 ORDER BY 1, 2
 --
 BEGIN; DECLARE c SCROLL CURSOR FOR SELECT id, n(id) FROM d WHERE n(id) > 10 ORDER BY m(id); MOVE 100 IN c; FETCH BACKWARD 2 FROM c; MOVE BACKWARD ALL IN c; FETCH 1 FROM c; FETCH ABSOLUTE -1 FROM c; FETCH RELATIVE -5 FROM c
+--
+BEGIN; MERGE INTO e USING d ON d.id = e.grade WHEN MATCHED THEN DO NOTHING WHEN NOT MATCHED AND n(7) > 0 THEN INSERT VALUES (n(NULL)::int, s('constant') || d.cut); SELECT count(*), min(cut) FROM e; ROLLBACK
+--
+BEGIN; MERGE INTO e USING (SELECT id, cut FROM d WHERE id < 60) q ON q.id = e.grade WHEN MATCHED THEN UPDATE SET grade = n(m(q.id)::int)::int + e.grade, cut = s(e.cut) WHEN NOT MATCHED AND n(q.id)::int % 2 = 0 THEN INSERT VALUES (m(q.id)::int, q.cut) WHEN NOT MATCHED THEN INSERT VALUES (n(m(q.id)::int)::int); SELECT * FROM e ORDER BY 1, 2; ROLLBACK
