@@ -9,6 +9,7 @@
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/tlist.h"
 
 /* One target list with its conditions, parted. */
 typedef struct Split
@@ -267,6 +268,8 @@ mls_split_append(MlsRewrite *rewrite, Append *append)
 		columns = lappend(columns, makeVar(OUTER_VAR, foreach_current_index(lc) + 1, exprType(leaf), exprTypmod(leaf),
 										   exprCollation(leaf), 0));
 	}
+	/* Names, and which columns are junk, stand in the Append's own list only. */
+	apply_tlist_labeling(first->targets, append->plan.targetlist);
 	append->plan.targetlist = leaf_targets(columns);
 	return mls_stack_build(rewrite, &append->plan, first->leaves, &first->lift, first->filters, first->targets);
 }

@@ -277,3 +277,7 @@ BEGIN; DECLARE c SCROLL CURSOR FOR SELECT id, n(id) FROM d WHERE n(id) > 10 ORDE
 BEGIN; MERGE INTO e USING d ON d.id = e.grade WHEN MATCHED THEN DO NOTHING WHEN NOT MATCHED AND n(7) > 0 THEN INSERT VALUES (n(NULL)::int, s('constant') || d.cut); SELECT count(*), min(cut) FROM e; ROLLBACK
 --
 BEGIN; MERGE INTO e USING (SELECT id, cut FROM d WHERE id < 60) q ON q.id = e.grade WHEN MATCHED THEN UPDATE SET grade = n(m(q.id)::int)::int + e.grade, cut = s(e.cut) WHEN NOT MATCHED AND n(q.id)::int % 2 = 0 THEN INSERT VALUES (m(q.id)::int, q.cut) WHEN NOT MATCHED THEN INSERT VALUES (n(m(q.id)::int)::int); SELECT * FROM e ORDER BY 1, 2; ROLLBACK
+--
+BEGIN; UPDATE parted SET id = m(id)::int + 1000 WHERE n(id) < 60 RETURNING id, n(id); SELECT * FROM parted ORDER BY 1, 2; ROLLBACK
+--
+BEGIN; DELETE FROM parted WHERE n(id) > 60 AND m(part) < 2; SELECT * FROM parted ORDER BY 1, 2; ROLLBACK
