@@ -244,15 +244,27 @@ segment_unreadable(MlsCall *call, MlsBatch *batch, MlsSegment *segment, char *re
 	segment_failed(call, batch, segment, &failure);
 }
 
+/* Read the reply into the segment's results. NULL, or why that cannot be, as mls_decode_reply has it. */
+static char *
+decode_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment, int *bad_row)
+{
+	const char *body;
+	size_t len;
+
+	*bad_row = -1;
+	body = mls_exchange_body(segment->exchange, &len);
+	return mls_decode_reply(call->decoder, body, len, segment->count,
+							batch->unusual_rows ? batch->model_rows + segment->first : NULL, batch->context,
+							batch->values + segment->first, batch->nulls + segment->first, bad_row);
+}
+
 /* An exchange made its end: results, or what to do without. */
 static void
 collect_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment)
 {
 	const MlsFailure *failure = mls_exchange_failure(segment->exchange);
-	const char *body;
-	size_t len;
 	char *reason;
-	int bad_row = -1;
+	int bad_row;
 
 	call->in_flight--;
 	if (call->timer)
@@ -262,10 +274,14 @@ collect_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment)
 		segment_failed(call, batch, segment, failure);
 		return;
 	}
-	body = mls_exchange_body(segment->exchange, &len);
-	reason = mls_decode_reply(call->decoder, body, len, segment->count,
-							  batch->unusual_rows ? batch->model_rows + segment->first : NULL, batch->context,
-							  batch->values + segment->first, batch->nulls + segment->first, &bad_row);
+	reason = decode_segment(call, batch, segment, &bad_row);
+	if (reason && mls_exchange_mask_body(segment->exchange))
+	{
+		/* The reason quotes the reply, and that repeats the credential: say the same without. */
+		reason = decode_segment(call, batch, segment, &bad_row);
+		if (reason == NULL)
+			reason = pstrdup("the reply repeats the request's credential");
+	}
 	if (reason)
 		segment_unreadable(call, batch, segment, reason, bad_row);
 	else

@@ -87,6 +87,23 @@ add_header(struct curl_slist *list, const MlsServer *server, char *line)
 	return node;
 }
 
+/* A copy of the secret in "Authorization: SCHEME SECRET", without white space around it, which peers drop. */
+static char *
+credential_in(const char *authorization)
+{
+	const char *scheme = strchr(authorization, ' ');
+	const char *secret = scheme == NULL ? NULL : strchr(scheme + 1, ' ');
+	size_t len;
+
+	if (secret == NULL)
+		return NULL;
+	secret += strspn(secret, " ");
+	len = strlen(secret);
+	while (len > 0 && secret[len - 1] == ' ')
+		len--;
+	return pnstrdup(secret, len);
+}
+
 static void
 make_headers(MlsEndpoint *endpoint, char *authorization)
 {
@@ -98,9 +115,7 @@ make_headers(MlsEndpoint *endpoint, char *authorization)
 	if (authorization != NULL)
 	{
 		headers = add_header(headers, server, authorization);
-		endpoint->credential = strrchr(authorization, ' ');
-		if (endpoint->credential != NULL)
-			endpoint->credential++;
+		endpoint->credential = credential_in(authorization);
 	}
 	endpoint->headers_get = headers;
 	if (server->deployment != NULL)

@@ -70,6 +70,13 @@ extern void mls_exchange_abandon(MlsExchange *exchange);
 extern MlsFailure *mls_failure_of_reply(const MlsExchange *exchange, const MlsDecision *decision);
 extern MlsFailure *mls_failure_of_breaker(const MlsExchange *exchange, int64 open_for_ms);
 
+/*
+ * secret.c: overwrite the endpoint's credential wherever text repeats it; true if it does. The other: in what the reply's
+ * headers, and libcurl, said.
+ */
+extern bool mls_secret_mask(const MlsEndpoint *endpoint, char *text, size_t len);
+extern void mls_secret_mask_headers(const MlsExchange *exchange);
+
 /* log.c: the request's line in the server log, if ml_score.log_requests asks for one. */
 extern void mls_log_attempt(const MlsExchange *exchange, const MlsDecision *decision);
 

@@ -445,6 +445,7 @@ end_attempt(MlsExchange *exchange)
 	}
 
 	exchange->fresh_connection = false;
+	mls_secret_mask_headers(exchange);
 	attempt = describe_attempt(exchange);
 	decision = mls_retry_decide(&attempt);
 	if (exchange->scoring)
@@ -608,6 +609,14 @@ mls_exchange_body(const MlsExchange *exchange, size_t *len)
 	}
 	*len = reply->len;
 	return reply->body;
+}
+
+bool
+mls_exchange_mask_body(MlsExchange *exchange)
+{
+	MlsHttpReply *reply = &exchange->transfer->reply;
+
+	return reply->len > 0 && mls_secret_mask(exchange->endpoint, reply->body, reply->len);
 }
 
 const char *

@@ -77,6 +77,9 @@ extern bool mls_exchange_done(const MlsExchange *exchange);
 /* After done: NULL and the body, or the failure. Both live until the exchange is freed. */
 extern const MlsFailure *mls_exchange_failure(const MlsExchange *exchange);
 extern const char *mls_exchange_body(const MlsExchange *exchange, size_t *len);
+
+/* Overwrite the request's credential in the reply's body, of which something is to be shown. False if it is not in it. */
+extern bool mls_exchange_mask_body(MlsExchange *exchange);
 extern const char *mls_exchange_request_id(const MlsExchange *exchange); /* or NULL */
 
 /* Drop it: an attempt on the wire is cut. */

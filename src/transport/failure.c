@@ -54,42 +54,26 @@ append_foreign_text(StringInfo out, const char *text, size_t len)
 	}
 }
 
-/* Overwrite every occurrence of secret in text. An endpoint that echoes its request's headers must not reveal them. */
-static void
-mask(char *text, const char *secret)
-{
-	size_t len = secret == NULL ? 0 : strlen(secret);
-	char *found = text;
-
-	if (len == 0)
-		return;
-	while ((found = strstr(found, secret)) != NULL)
-	{
-		memset(found, '*', len);
-		found += len;
-	}
-}
-
 /* The first part of the reply's body, fit to be shown; NULL when there is nothing. */
 static char *
 excerpt(const MlsExchange *exchange)
 {
 	const MlsHttpReply *reply = &exchange->transfer->reply;
 	const char *secret = exchange->endpoint->credential;
-	size_t window = EXCERPT_BYTES + (secret == NULL ? 0 : strlen(secret));
+	size_t len = Min(reply->len, EXCERPT_BYTES);
 	StringInfoData out;
 
 	if (reply->len == 0)
 		return NULL;
+
+	/* What begins in the excerpt may end behind it, and be twice as long for JSON's backslashes. */
+	mls_secret_mask(exchange->endpoint, reply->body, Min(reply->len, len + (secret == NULL ? 0 : 2 * strlen(secret))));
+	while (len < reply->len && len > 0 && ((unsigned char) reply->body[len] & 0xc0) == 0x80)
+		len--;
 	initStringInfo(&out);
-	append_foreign_text(&out, reply->body, Min(reply->len, window));
-	mask(out.data, secret);
-	if (reply->len > EXCERPT_BYTES)
-	{
-		out.len = pg_mbcliplen(out.data, out.len, EXCERPT_BYTES);
-		out.data[out.len] = '\0';
+	append_foreign_text(&out, reply->body, len);
+	if (len < reply->len)
 		appendStringInfoString(&out, "...");
-	}
 	return out.data;
 }
 
@@ -134,7 +118,6 @@ wire_detail(const MlsExchange *exchange)
 		append_foreign_text(&out, rest, strlen(rest));
 	while (out.len > 0 && out.data[out.len - 1] == ' ')
 		out.data[--out.len] = '\0';
-	mask(out.data, exchange->endpoint->credential);
 	return out.data;
 }
 
@@ -174,8 +157,9 @@ words_without_reply(MlsWire wire)
 			return (Words){"server \"%s\" sent a malformed HTTP reply",
 						   "Check that the server's option url points to a scoring endpoint."};
 		case MLS_WIRE_FORBIDDEN:
-			return (Words){"requests to the address of server \"%s\" are not allowed",
-						   "The address is a cloud platform's metadata service. Change the server's option url."};
+			return (Words){
+				"requests to the address of server \"%s\" are not allowed",
+				"The address is link-local or a cloud platform's metadata service. Change the server's option url."};
 		case MLS_WIRE_LOCAL:
 			return (Words){"could not send a request to server \"%s\"",
 						   "Check the server's options url, ca_file and proxy."};

@@ -108,11 +108,32 @@ set_timer(CURLM *handle, long timeout_ms, void *arg)
 	return 0;
 }
 
-/* Cloud metadata services hand out credentials to whoever asks: no request of a user goes there. */
+/* The IPv4 address that an IPv6 one stands for: mapped, compatible, by NAT64 or 6to4; 0 for none. In host order. */
+static uint32
+embedded_ipv4(const struct in6_addr *ipv6)
+{
+	static const uint8 nat64[12] = {0x00, 0x64, 0xff, 0x9b};
+	static const uint8 six_to_four[2] = {0x20, 0x02};
+	int offset = 12;
+	uint32 ipv4;
+
+	if (memcmp(ipv6, six_to_four, sizeof(six_to_four)) == 0)
+		offset = 2;
+	else if (!IN6_IS_ADDR_V4MAPPED(ipv6) && !IN6_IS_ADDR_V4COMPAT(ipv6) && memcmp(ipv6, nat64, sizeof(nat64)) != 0)
+		return 0;
+	memcpy(&ipv4, &ipv6->s6_addr[offset], sizeof(ipv4));
+	return ntohl(ipv4);
+}
+
+/*
+ * Cloud metadata services hand out credentials to whoever asks: no request of a user goes there. They have link-local
+ * addresses, and a few others: Azure's 168.63.129.16, Alibaba's 100.100.100.200, fd00:ec2::/32 and fd20:ce::254.
+ */
 static bool
 is_forbidden_address(const struct sockaddr *address)
 {
-	static const struct in6_addr aws_metadata = {{{0xfd, 0x00, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54}}};
+	static const uint8 aws[4] = {0xfd, 0x00, 0x0e, 0xc2};
+	static const struct in6_addr google = {{{0xfd, 0x20, 0x00, 0xce, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54}}};
 	uint32 ipv4;
 
 	if (address->sa_family == AF_INET)
@@ -121,16 +142,14 @@ is_forbidden_address(const struct sockaddr *address)
 	{
 		const struct in6_addr *ipv6 = &((const struct sockaddr_in6 *) address)->sin6_addr;
 
-		if (memcmp(ipv6, &aws_metadata, sizeof(aws_metadata)) == 0)
+		if (IN6_IS_ADDR_LINKLOCAL(ipv6) || memcmp(ipv6, aws, sizeof(aws)) == 0 ||
+			memcmp(ipv6, &google, sizeof(google)) == 0)
 			return true;
-		if (!IN6_IS_ADDR_V4MAPPED(ipv6))
-			return false;
-		memcpy(&ipv4, &ipv6->s6_addr[12], sizeof(ipv4));
-		ipv4 = ntohl(ipv4);
+		ipv4 = embedded_ipv4(ipv6);
 	}
 	else
 		return false;
-	return ipv4 == 0xA9FEA9FE; /* 169.254.169.254 */
+	return ipv4 >> 16 == 0xA9FE || ipv4 == 0xA83F8110 || ipv4 == 0x646464C8;
 }
 
 /* CURLOPT_OPENSOCKETFUNCTION: after name resolution, so that no DNS answer leads to a forbidden address. */

@@ -42,7 +42,7 @@ mls_reply_reset(MlsTransfer *transfer)
 	transfer->out_of_memory = false;
 }
 
-/* Does the header line start with name and a colon? If so its trimmed value goes to value. */
+/* Does the header line start with name and a colon? If so its trimmed value goes to value, '?' for what is not ASCII. */
 static bool
 header_is(const char *line, size_t len, const char *name, char *value, size_t value_size)
 {
@@ -58,7 +58,8 @@ header_is(const char *line, size_t len, const char *name, char *value, size_t va
 	while (end > start && (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' ' || end[-1] == '\t'))
 		end--;
 	len = Min((size_t) (end - start), value_size - 1);
-	memcpy(value, start, len);
+	for (size_t i = 0; i < len; i++)
+		value[i] = start[i] >= 0x20 && start[i] < 0x7f ? start[i] : '?';
 	value[len] = '\0';
 	return true;
 }

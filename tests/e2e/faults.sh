@@ -94,8 +94,25 @@ at ok/score
 is "$(sql "SELECT f(1)")" 0 "another URL starts afresh"
 at ok/score https://no-such-host.invalid
 like "$(sql_error "SELECT f(1)")" "08006: could not resolve the host of server \"faulty\"" "an unknown host"
-sql "SET ml_score.allow_http = on; ALTER SERVER faulty OPTIONS (SET url 'https://169.254.169.254/score')" 2>/dev/null
-like "$(sql_error "SELECT f(1)")" "not allowed|no error: 0" "no request goes to the metadata service"
+for address in 169.254.169.254 2852039166 169.254.170.2 168.63.129.16 '[::ffff:169.254.169.254]' '[::169.254.169.254]' \
+	'[64:ff9b::a9fe:a9fe]' '[2002:a9fe:a9fe::1]' '[fd00:ec2::254]' '[fe80::1]'; do
+	sql "ALTER SERVER faulty OPTIONS (SET url 'https://$address/score')"
+	like "$(sql_error "SELECT f(1)")" "08006: requests to the address of server \"faulty\" are not allowed" "no request goes to $address"
+done
+
+# A peer that repeats the credential in its reply, wherever.
+key=k3y-that-must-not-show
+fails "status-400/score?body=$(printf '%%0A%.0s' $(seq 501))$key$(printf 'x%.0s' $(seq 100))" 38000 "refused the request" 1
+fails "status-400/score?request_id=$key" 38000 "refused the request" 1
+fails "wrapped-400/score?reason=$key" 38000 "refused the request" 1
+fails "redirect/score?to=https://$key.example/" 08P01 "redirects" 1
+fails "status-200/score?body=%22$key%22" 08P01 "not a value of type" 1
+fails "status-200/score?body=%7B%22$key%22:1,%22b$key%22:2%7D" 08P01 "could not use the reply" 1
+fails "status-200/score?body=$key" 08P01 "not JSON" 1
+sql "ALTER USER MAPPING FOR PUBLIC SERVER faulty OPTIONS (SET key 'k3y-that \"must\\not show ')"
+fails "echo/score?blanks" 38000 "refused the request" 1
+unlike "$(sql_error "SELECT f(1)")" "not show" "nor what is behind the blanks in it"
+sql "ALTER USER MAPPING FOR PUBLIC SERVER faulty OPTIONS (SET key '$key')"
 
 # The log: a line an attempt, without payload, credential or query.
 server_log_mark
