@@ -7,6 +7,7 @@
 #ifndef MLS_COMPAT_H
 #define MLS_COMPAT_H
 
+#include "access/transam.h"
 #include "fmgr.h"
 #if PG_VERSION_NUM >= 160000
 #include "nodes/miscnodes.h"
@@ -60,7 +61,10 @@ object_aclcheck(Oid class_id, Oid object_id, Oid role, AclMode mode)
 #define INTERVAL_NOT_FINITE(interval) ((void) (interval), false)
 #endif
 
-/* PostgreSQL 16: input functions can say what is wrong without raising. NULL, or the message; older ones raise. */
+/*
+ * PostgreSQL 16: input functions can say what is wrong without raising. NULL, or the message. Before, what the built-in
+ * ones raise about the data is caught: they hold nothing then. Others may, so theirs goes on.
+ */
 static inline char *
 MlsInputCall(FmgrInfo *flinfo, char *text, Oid typioparam, int32 typmod, Datum *result)
 {
@@ -69,10 +73,29 @@ MlsInputCall(FmgrInfo *flinfo, char *text, Oid typioparam, int32 typmod, Datum *
 
 	if (!InputFunctionCallSafe(flinfo, text, typioparam, typmod, (Node *) &soft, result))
 		return soft.error_data->message;
-#else
-	*result = InputFunctionCall(flinfo, text, typioparam, typmod);
-#endif
 	return NULL;
+#else
+	MemoryContext context = CurrentMemoryContext;
+	char *volatile message = NULL;
+
+	PG_TRY();
+	{
+		*result = InputFunctionCall(flinfo, text, typioparam, typmod);
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (flinfo->fn_oid >= FirstGenbkiObjectId || ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		FlushErrorState();
+		message = error->message;
+	}
+	PG_END_TRY();
+	return message;
+#endif
 }
 
 /* PostgreSQL 18: domains, likewise. */

@@ -34,6 +34,15 @@ misfit(const MlsValueReader *reader, const MlsSpan *item, const char *why)
 #define NOT_OF_TYPE "is not a value of type"
 #define OUT_OF_RANGE "is out of range for type"
 
+/* Have the type's input function read text. Its complaint may quote all of that, so it is cut. */
+static char *
+call_input(MlsValueReader *reader, char *text, Datum *value)
+{
+	char *complaint = MlsInputCall(&reader->input, text, reader->input_param, reader->typmod, value);
+
+	return complaint ? mls_excerpt(complaint, strlen(complaint)) : NULL;
+}
+
 /* An item's text in the server's encoding: a string's characters, anything else's JSON. Palloc'd. */
 static char *
 item_text(const MlsSpan *item, char **text, int *len)
@@ -203,7 +212,7 @@ read_numeric(MlsValueReader *reader, const MlsSpan *item, Datum *value)
 	if (number.kind == MLS_SPAN_NUMBER && numeric_too_large(&number))
 		return misfit(reader, item, OUT_OF_RANGE);
 	digits = pnstrdup(number.start, number.len);
-	reason = MlsInputCall(&reader->input, digits, reader->input_param, reader->typmod, value);
+	reason = call_input(reader, digits, value);
 	pfree(digits);
 	return reason;
 }
@@ -284,7 +293,7 @@ read_json(MlsValueReader *reader, const MlsSpan *item, Datum *value)
 	if (!reason && reader->type == JSONOID)
 		*value = PointerGetDatum(cstring_to_text_with_len(text, len));
 	else if (!reason)
-		reason = MlsInputCall(&reader->input, text, reader->input_param, reader->typmod, value);
+		reason = call_input(reader, text, value);
 	return reason;
 }
 
@@ -298,7 +307,7 @@ read_input(MlsValueReader *reader, const MlsSpan *item, Datum *value)
 
 	if (reason)
 		return reason;
-	reason = MlsInputCall(&reader->input, text, reader->input_param, reader->typmod, value);
+	reason = call_input(reader, text, value);
 	pfree(text);
 	return reason;
 }
@@ -316,7 +325,7 @@ read_enum(MlsValueReader *reader, const MlsSpan *item, Datum *value)
 	if (len >= NAMEDATALEN ||
 		!SearchSysCacheExists2(ENUMTYPOIDNAME, ObjectIdGetDatum(reader->type), CStringGetDatum(label)))
 		return misfit(reader, item, NOT_OF_TYPE);
-	return MlsInputCall(&reader->input, label, reader->input_param, reader->typmod, value);
+	return call_input(reader, label, value);
 }
 
 static void

@@ -2,7 +2,7 @@
  * decode_value.h - one value of a reply's JSON to an SQL value.
  *
  * Readers are made once per call and plan. They do not raise for what the endpoint sent (but before PostgreSQL 16 the
- * input functions of types without a fast path do): they return NULL, or the palloc'd reason why the value does not fit.
+ * input functions of an extension's types do): they return NULL, or the palloc'd reason why the value does not fit.
  */
 #ifndef MLS_DECODE_VALUE_H
 #define MLS_DECODE_VALUE_H

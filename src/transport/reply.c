@@ -236,6 +236,9 @@ mls_reply_finish(MlsTransfer *transfer, CURLcode code)
 	curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &sent);
 	curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
 
+	/* Before 8.6 libcurl has no other word for a header line that does not end. */
+	if (code == CURLE_OUT_OF_MEMORY && before_sending > 0)
+		transfer->headers_too_large = true;
 	reply->wire = read_wire(transfer, code, before_sending > 0);
 	reply->status = code == CURLE_OK ? (int) status : 0;
 	reply->reused_connection = connects == 0 && before_sending > 0;

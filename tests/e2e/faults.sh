@@ -57,6 +57,7 @@ fails cut-body/score 08006 "closed the connection"
 fails no-answer/score 08006 "closed the connection"
 fails reset/score 08006 "closed the connection"
 fails endless-headers/score 08P01 "malformed HTTP.*headers do not end" 3
+fails endless-line/score 08P01 "malformed HTTP.*headers do not end" 3
 fails slow/score 08006 "did not answer in time" 2
 fails endless/score 08006 "did not answer in time" 2
 fails huge/score 54000 "too large.*max_response_size" 1
@@ -84,6 +85,12 @@ for kind in close stale; do
 	is "$(sql "$three" | tr -d '\n')" 000 "three statements against a peer that says $kind"
 	is "$(seen requests)|$(seen connections)" "3|3" "take a connection each, and no request twice"
 done
+
+# What the input function of the result's type refuses.
+sql "CREATE FUNCTION stamp(k int) RETURNS timestamp LANGUAGE ml_score STABLE COST 10000 AS 'faulty'"
+at "status-200/score?body=%5B%22soon%22%5D"
+like "$(sql_error "SELECT stamp(1)" | tr '\n' ' ')" "08P01: could not use the reply of server \"faulty\".*soon.*HINT" "text that is no timestamp"
+is "$(sql "SET ml_score.on_error = 'null'; SELECT coalesce(stamp(1)::text, 'none')" 2>/dev/null)" none "and with on_error null a NULL"
 
 # Nobody listens there: the breaker opens, and says so.
 at ok/score "http://127.0.0.1:$(free_port)"

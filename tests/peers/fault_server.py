@@ -17,7 +17,8 @@ as good as "ok". Nothing is there for GET (no swagger) but /stats, which tells w
   html garbage not-json invalid-utf8 nan empty      bodies (or, garbage, bytes) that are not an answer
   few many wrong-type      one result too few, too many, of the wrong type
   huge                     a body of mb= megabytes         endless         a body without an end
-  endless-headers          headers without an end          bad-gzip        a body that says gzip and is not
+  endless-headers          headers without an end          endless-line    a header line without an end
+  bad-gzip                 a body that says gzip and is not
   cut-headers cut-body     the connection ends there       no-answer reset it ends before anything (FIN, RST)
   slow                     a byte every 0.2 s              sleep           answers after ms=
   close                    "Connection: close" each time   stale           closes after each answer without saying so
@@ -187,6 +188,12 @@ def endless_headers(request, connection):
         connection.sendall(b"x-filler: " + b"x" * 1000 + b"\r\n")
 
 
+def endless_line(request, connection):
+    connection.sendall(b"HTTP/1.1 200 OK\r\nx-filler: ")
+    while True:
+        connection.sendall(b"x" * 1000)
+
+
 def slow(request, connection):
     for byte in message(200, answer(request) + " " * 1000):
         connection.sendall(bytes([byte]))
@@ -253,6 +260,7 @@ MODES = {
     "huge": huge,
     "endless": endless,
     "endless-headers": endless_headers,
+    "endless-line": endless_line,
     "cut-headers": part("headers"),
     "cut-body": part("body"),
     "no-answer": hang_up,
