@@ -10,6 +10,7 @@
 
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "utils/lsyscache.h"
 
 #include "scoring/scan.h"
@@ -39,7 +40,8 @@ not_of_side_walker(Node *node, void *arg)
 		if (IsA(node, OpExpr) && !get_func_leakproof(((OpExpr *) node)->opfuncid))
 			return true;
 		if (!IsA(node, FuncExpr) && !IsA(node, OpExpr) && !IsA(node, Const) && !IsA(node, Param) &&
-			!IsA(node, RelabelType) && !IsA(node, List))
+			!IsA(node, RelabelType) && !IsA(node, BoolExpr) && !IsA(node, NullTest) && !IsA(node, BooleanTest) &&
+			!IsA(node, List))
 			return true;
 	}
 	return expression_tree_walker(node, not_of_side_walker, arg);
@@ -81,6 +83,25 @@ turn_to_child(MlsLift *lift)
 	}
 }
 
+/* Lift from conditions that are tested in turn: what an earlier one tells from the side alone decides who is needed. */
+static List *
+lift_in_turn(MlsLift *lift, List *conditions, SideContext *side)
+{
+	List *result = NIL;
+	Node *need = NULL;
+	ListCell *lc;
+
+	foreach (lc, conditions)
+	{
+		Node *lifted = mls_lift_expr_if(lift, lfirst(lc), need);
+
+		result = lappend(result, lifted);
+		if (!not_of_side_walker(lifted, side) && !contain_volatile_functions(lifted))
+			need = need ? (Node *) makeBoolExpr(AND_EXPR, list_make2(need, lifted), -1) : lifted;
+	}
+	return result;
+}
+
 /* Make one side's calls in clauses below that side; the clauses come back with columns in their place. */
 static List *
 compute_side(MlsRewrite *rewrite, Join *join, List *clauses, int varno, bool safe_only)
@@ -89,8 +110,10 @@ compute_side(MlsRewrite *rewrite, Join *join, List *clauses, int varno, bool saf
 	MlsLift lift = {NIL, 0, is_of_side, &side};
 	Plan **child = varno == OUTER_VAR ? &outerPlan(join) : &innerPlan(join);
 	AttrNumber first = list_length((*child)->targetlist) + 1;
-	List *lifted = (List *) mls_lift_expr(&lift, (Node *) clauses);
+	List *lifted;
 
+	/* Hash clauses, the unsafe ones, are for every row. */
+	lifted = safe_only ? lift_in_turn(&lift, clauses, &side) : (List *) mls_lift_expr(&lift, (Node *) clauses);
 	if (lift.calls == NIL)
 		return clauses;
 	if (varno == INNER_VAR)

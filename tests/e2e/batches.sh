@@ -37,6 +37,12 @@ is "$(counted "SELECT id_f(id) FROM diamonds WHERE color = 'E' AND cut = 'Ideal'
 	"$(sql "SELECT count(*) FROM diamonds WHERE color = 'E' AND cut = 'Ideal'")" "only rows that pass WHERE are sent"
 is "$(counted "SELECT count(*) FROM diamonds WHERE id_f(id) > 0 AND id <= 70" rows)" 70 "cheaper conditions go first"
 is "$(counted "SELECT CASE WHEN id <= 30 THEN id_f(id) ELSE 0 END FROM diamonds" rows)" 30 "an arm of CASE is sent only for the rows that take it"
+is "$(counted "SELECT count(b) FROM diamonds a LEFT JOIN generate_series(1, 2) b ON a.id <= 20 AND id_f(a.id) > 5" rows)" 20 \
+	"an outer join's condition: only rows that pass the cheaper part"
+sql "CREATE TABLE merged (id int PRIMARY KEY, v float8); INSERT INTO merged SELECT id FROM diamonds WHERE id <= 1000"
+is "$(counted "MERGE INTO merged m USING diamonds d ON m.id = d.id WHEN MATCHED AND d.id <= 250 THEN UPDATE SET v = id_f(d.id)
+	WHEN NOT MATCHED AND d.id > 1900 THEN INSERT VALUES (d.id, id_f(d.id))" requests rows)" "4 350" "a MERGE's actions go in batches, for their own rows"
+is "$(sql "SELECT count(*), sum(v - id) FROM merged WHERE v IS NOT NULL")" "350|0" "and get their own scores"
 is "$(counted "SELECT coalesce(nullif(id % 2, 0)::float8, id_f(id)) FROM diamonds" rows)" 1000 "COALESCE: only rows that come so far"
 is "$(counted "SELECT sum(id_f(id)) FILTER (WHERE id > 1900) FROM diamonds" rows)" 100 "FILTER: only the rows it lets through"
 is "$(counted "SELECT id FROM diamonds WHERE id <= 40 OR id_f(id) > 100" rows)" 1960 "OR: only where the first arm is not true"

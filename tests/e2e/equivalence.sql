@@ -281,3 +281,9 @@ BEGIN; MERGE INTO e USING (SELECT id, cut FROM d WHERE id < 60) q ON q.id = e.gr
 BEGIN; UPDATE parted SET id = m(id)::int + 1000 WHERE n(id) < 60 RETURNING id, n(id); SELECT * FROM parted ORDER BY 1, 2; ROLLBACK
 --
 BEGIN; DELETE FROM parted WHERE n(id) > 60 AND m(part) < 2; SELECT * FROM parted ORDER BY 1, 2; ROLLBACK
+--
+BEGIN; MERGE INTO parted USING d ON d.id = parted.id WHEN MATCHED AND d.id % 2 = 0 THEN UPDATE SET id = n(d.id)::int + 1000 WHEN MATCHED AND n(d.id) > 60 THEN DELETE WHEN MATCHED AND part = 1 THEN UPDATE SET part = m(d.id)::int % 3 WHEN NOT MATCHED THEN DO NOTHING; SELECT * FROM parted ORDER BY 1, 2; ROLLBACK
+--
+BEGIN; MERGE INTO e USING d ON d.id = e.grade WHEN MATCHED AND n(100 / (d.id - 200)) < 0 THEN UPDATE SET cut = s(d.cut)::text WHEN NOT MATCHED AND d.id < 99 THEN INSERT VALUES (n(100 / (d.id - 200))::int, CASE WHEN d.id % 3 = 0 THEN m(d.id)::text END); SELECT * FROM e ORDER BY 1, 2; ROLLBACK
+--
+SELECT d.id, e.grade FROM d LEFT JOIN e ON e.cut = d.cut AND (d.id <= 20 OR n(d.id) > 295) AND n(e.grade) > 1 AND e.grade < 5 AND m(d.id) < 300 ORDER BY 1, 2
