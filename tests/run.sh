@@ -56,6 +56,7 @@ run_unit() {
 	local out=$RUN/unit.out status=0
 	[ -x "$ROOT/tests/unit/run.sh" ] && wanted unit || return 0
 	need_packages $TEST_PACKAGES
+	need_pg 15
 	UNIT_BUILD=$WORK/unit PG_CONFIG=$(pg_prefix 15)/bin/pg_config timeout 600 "$ROOT/tests/unit/run.sh" >"$out" 2>&1 || status=$?
 	count_tap unit "$out" $status
 }

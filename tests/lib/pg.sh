@@ -89,7 +89,7 @@ source_sum() {
 build_extension() {
 	local ver=$1 dir=$WORK/build-$1 sum
 	need_pg "$ver"
-	sum="$(source_sum) $(pg_prefix "$ver") $(pg_compiler_flags "$ver") $(cat "$WORK/pg15/stamp" 2>/dev/null)"
+	sum="$(source_sum) $(pg_prefix "$ver") $(pg_compiler_flags "$ver") $(cat "$WORK/pg15/stamp" 2>/dev/null || true)"
 	[ "$(cat "$dir/built" 2>/dev/null)" = "$sum" ] && return 0
 	step "building ml_score for PostgreSQL $ver"
 	rm -rf "$dir"
