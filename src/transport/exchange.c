@@ -356,7 +356,7 @@ tell_tuner(MlsExchange *exchange, const MlsDecision *decision)
 	SpinLockRelease(&endpoint->entry->mutex);
 }
 
-/* Tell the breaker how an exchange ended: did the endpoint answer at all? */
+/* Tell the breaker how an exchange ended: did the endpoint answer at all? Another host's document says nothing of that. */
 static void
 tell_breaker(MlsExchange *exchange, const MlsDecision *decision)
 {
@@ -364,6 +364,8 @@ tell_breaker(MlsExchange *exchange, const MlsDecision *decision)
 	bool gone = decision->verdict == MLS_VERDICT_FAIL && decision->kind == MLS_FAILURE_UNREACHABLE &&
 				!decision->throttled && decision->sqlstate == ERRCODE_CONNECTION_FAILURE;
 
+	if (exchange->anonymous)
+		return;
 	SpinLockAcquire(&entry->mutex);
 	if (gone)
 		mls_breaker_failed(&entry->breaker, mls_http_now(), exchange->probing);
@@ -581,6 +583,7 @@ mls_exchange_get(MlsEndpoint *endpoint, const char *url)
 	mls_endpoint_check_url(endpoint->server, url);
 	exchange = make_exchange(endpoint, url);
 	exchange->anonymous = !mls_http_same_origin(url, endpoint->server->url);
+	exchange->admitted = exchange->anonymous; /* the breaker is not that host's */
 	begin(exchange);
 	return exchange;
 }

@@ -99,6 +99,12 @@ like "$(sql_error "SELECT f(1)" | tr '\n' ' ')" "08006.*not asked for now.*tried
 is "$(sql "SELECT breaker FROM ml_score.stat_endpoint WHERE server = 'faulty'")" open "and shows"
 at ok/score
 is "$(sql "SELECT f(1)")" 0 "another URL starts afresh"
+sql "ALTER SERVER faulty OPTIONS (ADD swagger_url '$peer/no-document')"
+at ok/score "http://localhost:$(free_port)"
+for i in 1 2 3 4 5; do sql_error "SELECT f($i)" >/dev/null; done
+like "$(sql_error "SELECT f(1)" | tr '\n' ' ')" "not asked for now" "the breaker does not mind that another host gives the swagger"
+sql "ALTER SERVER faulty OPTIONS (DROP swagger_url)"
+at ok/score
 at ok/score https://no-such-host.invalid
 like "$(sql_error "SELECT f(1)")" "08006: could not resolve the host of server \"faulty\"" "an unknown host"
 for address in 169.254.169.254 2852039166 169.254.170.2 168.63.129.16 '[::ffff:169.254.169.254]' '[::169.254.169.254]' \
