@@ -156,7 +156,9 @@ fetch_document(MlsEndpoint *endpoint, const char *url, const char *path, char **
 	failure = mls_exchange_failure(exchange);
 	if (failure != NULL && !is_refusal(failure))
 		mls_failure_raise(mls_endpoint_server(endpoint), failure);
-	if (failure != NULL)
+	if (failure != NULL && (failure->http_status == 401 || failure->http_status == 403))
+		*reason = psprintf("The endpoint answers HTTP %d for %s: %s.", failure->http_status, url, failure->message);
+	else if (failure != NULL)
 		*reason = psprintf("The endpoint answers HTTP %d for %s.", failure->http_status, url);
 	else
 	{

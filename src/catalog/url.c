@@ -196,7 +196,7 @@ mls_url_refusal(const char *url)
 	bool plain;
 
 	if (!split_url(url, &parts))
-		return pstrdup("It is not a well-formed URL.");
+		return pstrdup("It is not a well-formed URL like https://host/score.");
 	plain = strcmp(parts.scheme, "http") == 0;
 	if (!plain && strcmp(parts.scheme, "https") != 0)
 		return pstrdup("The URL must begin with https://, or http:// for a loopback address.");

@@ -262,6 +262,29 @@ row_is_value(const MlsEncoder *encoder, const MlsFunction *fn, const MlsSchema *
 	return encoder->format == MLS_FORMAT_INPUTS && (type == TEXTOID || type == VARCHAROID || type == BPCHAROID);
 }
 
+/* The first of the declared inputs that no column is named like, in layouts that go by names; else NULL. */
+static const char *
+missing_input(const MlsEncoder *encoder, const MlsSchema *schema)
+{
+	bool named =
+		encoder->objects || encoder->format == MLS_FORMAT_INPUT_DATA || encoder->format == MLS_FORMAT_DATAFRAME_SPLIT;
+
+	if (!named || !schema || !schema->inputs_known)
+		return NULL;
+	for (int k = 0; k < schema->ninputs; k++)
+	{
+		int len = strlen(schema->inputs[k].name);
+		const char *name = mls_to_utf8(schema->inputs[k].name, &len);
+		int i = 0;
+
+		while (i < encoder->ncolumns && strcmp(encoder->columns[i].name, name) != 0)
+			i++;
+		if (i == encoder->ncolumns)
+			return pstrdup(schema->inputs[k].name);
+	}
+	return NULL;
+}
+
 MlsEncoder *
 mls_encoder_create(const MlsFunction *fn, const MlsServer *server, const MlsSchema *schema)
 {
@@ -289,6 +312,7 @@ mls_encoder_create(const MlsFunction *fn, const MlsServer *server, const MlsSche
 	if (encoder->tensors)
 		mls_tensors_prepare(encoder);
 	prepare_frame(encoder, schema);
+	encoder->missing = missing_input(encoder, schema);
 	return encoder;
 }
 
@@ -444,4 +468,10 @@ bool
 mls_encoder_guessed(const MlsEncoder *encoder)
 {
 	return encoder->guessed;
+}
+
+const char *
+mls_encoder_missing(const MlsEncoder *encoder)
+{
+	return encoder->missing;
 }

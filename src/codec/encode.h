@@ -40,4 +40,7 @@ extern int mls_encode_overhead(const MlsEncoder *encoder);
 /* For hints: was the format guessed because the endpoint declares nothing? */
 extern bool mls_encoder_guessed(const MlsEncoder *encoder);
 
+/* For errors: an input that the endpoint declares and the function does not send, or NULL. */
+extern const char *mls_encoder_missing(const MlsEncoder *encoder);
+
 #endif

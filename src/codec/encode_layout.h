@@ -26,9 +26,10 @@ struct MlsEncoder
 	MlsRequestFormat format;
 	MlsRowShape shape;
 	bool guessed;
-	bool tensors; /* by column */
-	bool objects; /* a row is {"name": value}, not [value] */
-	bool bare;	  /* a row is its only value */
+	const char *missing; /* an input that is declared and no column's name, or NULL */
+	bool tensors;		 /* by column */
+	bool objects;		 /* a row is {"name": value}, not [value] */
+	bool bare;			 /* a row is its only value */
 
 	int ncolumns;
 	MlsEncodedColumn *columns;

@@ -235,8 +235,9 @@ segment_unreadable(MlsCall *call, MlsBatch *batch, MlsSegment *segment, char *re
 							   call->fn->name);
 	failure.detail = reason;
 	failure.hint = mls_encoder_guessed(call->encoder)
-					   ? "The endpoint declares no signature, so the request's layout was assumed; set the server's "
-						 "option request_format if the model takes another."
+					   ? "The endpoint declares no signature: check that the function's result type is what the model "
+						 "gives, that the server's option url is the scoring URL, and that its option request_format "
+						 "is the layout that the model takes."
 					   : "Compare the function's result type with what ml_score.describe() shows of the endpoint.";
 	failure.request_id = (char *) mls_exchange_request_id(segment->exchange);
 	if (bad_row >= 0 && segment->count > 1 && call->server->on_error == MLS_ON_ERROR_FAIL && call->fn->error_column < 0)
@@ -374,9 +375,21 @@ static void
 raise_failure(MlsCall *call, const MlsFailure *failure)
 {
 	ErrorContextCallback context = {error_context_stack, function_context, call};
+	const char *missing = mls_encoder_missing(call->encoder);
+	MlsFailure explained = *failure;
 
+	if (missing != NULL && failure->kind == MLS_FAILURE_REJECTED && failure->http_status != 200)
+		explained.detail = psprintf("%s\nThe endpoint declares the input \"%s\", which the function does not send.",
+									failure->detail, missing);
 	error_context_stack = &context;
-	mls_failure_raise(call->server, failure);
+	mls_failure_raise(call->server, &explained);
+}
+
+/* A failure in one line, for where there is no room for more. */
+static char *
+reason_of(const MlsFailure *failure)
+{
+	return failure->detail ? psprintf("%s: %s", failure->message, failure->detail) : failure->message;
 }
 
 /* A row failed: an error, or what the function's owner asked for instead. */
@@ -387,13 +400,9 @@ failed_result(MlsCall *call, MlsBatch *batch, const MlsFailure *failure, bool *i
 		raise_failure(call, failure);
 	call->stats.failed_rows++;
 	if (call->fn->error_column >= 0)
-	{
-		char *reason = failure->detail ? psprintf("%s: %s", failure->message, failure->detail) : failure->message;
-
-		return mls_decode_failed_row(call->decoder, reason, batch->context, isnull);
-	}
+		return mls_decode_failed_row(call->decoder, reason_of(failure), batch->context, isnull);
 	if (call->first_reason == NULL)
-		call->first_reason = MemoryContextStrdup(call->context, failure->message);
+		call->first_reason = MemoryContextStrdup(call->context, reason_of(failure));
 	*isnull = true;
 	return (Datum) 0;
 }
@@ -502,16 +511,20 @@ mls_call_first_reason(const MlsCall *call)
 }
 
 bool
-mls_call_warn_failed(const MlsCall *call)
+mls_call_warn_failed(const MlsCall *call, bool at_end)
 {
-	if (call->first_reason == NULL)
+	const char *reason = call->first_reason;
+
+	if (reason == NULL)
 		return false;
 	ereport(WARNING, (errcode(ERRCODE_WARNING),
-					  errmsg_plural("function %s gave NULL for %lld row that could not be scored",
-									"function %s gave NULL for %lld rows that could not be scored",
-									(unsigned long) call->stats.failed_rows, call->fn->name,
-									(long long) call->stats.failed_rows),
-					  errdetail("First reason: %s.", call->first_reason),
+					  !at_end ? errmsg("function %s gave NULL for a row that could not be scored", call->fn->name)
+							  : errmsg_plural("function %s gave NULL for %lld row that could not be scored",
+											  "function %s gave NULL for %lld rows that could not be scored",
+											  (unsigned long) call->stats.failed_rows, call->fn->name,
+											  (long long) call->stats.failed_rows),
+					  errdetail("%s: %s%s", at_end ? "First reason" : "Reason", reason,
+								reason[strlen(reason) - 1] == '.' ? "" : "."),
 					  errhint("on_error is null, by the option of server \"%s\" or by ml_score.on_error; with fail the "
 							  "statement stops instead.",
 							  call->server->name)));

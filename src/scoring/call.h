@@ -95,7 +95,7 @@ extern void mls_call_stats_add(MlsCallStats *into, const MlsCallStats *from);
 /* Why the first row failed of those that gave NULL; NULL when there are none. */
 extern const char *mls_call_first_reason(const MlsCall *call);
 
-/* The WARNING about rows that failed and gave NULL, for the end of a statement. False: there were none. */
-extern bool mls_call_warn_failed(const MlsCall *call);
+/* The WARNING about rows that failed and gave NULL: at the end with their number, or at the first. False: none did. */
+extern bool mls_call_warn_failed(const MlsCall *call, bool at_end);
 
 #endif

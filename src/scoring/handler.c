@@ -178,7 +178,7 @@ mls_call_handler(PG_FUNCTION_ARGS)
 
 	result = score_one(state, fcinfo, &isnull);
 	if (!state->warned)
-		state->warned = mls_call_warn_failed(state->call);
+		state->warned = mls_call_warn_failed(state->call, false);
 	if (isnull)
 		PG_RETURN_NULL();
 	get_typlenbyval(get_func_rettype(fcinfo->flinfo->fn_oid), &len, &byval);

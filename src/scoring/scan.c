@@ -469,7 +469,7 @@ end_scan(CustomScanState *node)
 	if (state->opened)
 	{
 		for (int i = 0; i < state->ncalls; i++)
-			mls_call_warn_failed(state->calls[i].call);
+			mls_call_warn_failed(state->calls[i].call, true);
 		report_to_leader(state);
 		MemoryContextDelete(state->call_context);
 		state->opened = false;

@@ -176,7 +176,7 @@ static const char rejected_hint[] =
 	"ml_score.describe() shows what the endpoint declares, the deployment's log says what failed.";
 
 static Words
-words_of_status(int status, const MlsDecision *decision)
+words_of_status(const MlsExchange *exchange, int status, const MlsDecision *decision)
 {
 	if (decision->throttled)
 		return (Words){
@@ -186,6 +186,9 @@ words_of_status(int status, const MlsDecision *decision)
 	switch (status)
 	{
 		case 401:
+			if (exchange->anonymous || exchange->endpoint->server->auth == MLS_AUTH_NONE)
+				return (Words){"server \"%s\" requires a credential, but none was sent",
+							   "Set the server's option auth to key, and give the key in a user mapping."};
 			return (Words){"server \"%s\" did not accept the credential",
 						   "Set the key or token with ALTER USER MAPPING; a token may have expired."};
 		case 403:
@@ -264,7 +267,7 @@ mls_failure_of_reply(const MlsExchange *exchange, const MlsDecision *decision)
 	const MlsHttpReply *reply = &exchange->transfer->reply;
 	MlsFailure *failure = palloc0(sizeof(MlsFailure));
 	bool replied = reply->wire == MLS_WIRE_REPLY;
-	Words words = replied ? words_of_status(reply->status, decision) : words_without_reply(reply->wire);
+	Words words = replied ? words_of_status(exchange, reply->status, decision) : words_without_reply(reply->wire);
 	StringInfoData message;
 
 	initStringInfo(&message);

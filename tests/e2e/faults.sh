@@ -33,7 +33,15 @@ fails() {
 }
 
 fails status-400/score 38000 "refused the request" 1
+at status-400/score
+warnings=$(sql "SET ml_score.on_error = 'null'; SELECT count(f(k)) FROM generate_series(1, 3) k" 2>&1 | tr '\n' ' ')
+like "$warnings" "gave NULL for 3 rows.*First reason: .*refused the request: HTTP status 400" "a WARNING counts the rows that failed, and has the answer"
+warnings=$(sql "SET ml_score.on_error = 'null'; DO 'BEGIN FOR k IN 1..3 LOOP PERFORM f(k); END LOOP; END'" 2>&1 | tr '\n' ' ')
+like "$warnings" "gave NULL for a row.*Reason: .*HTTP status 400" "one row a request: at the first, without a number"
 fails status-401/score 28000 "did not accept the credential" 1
+sql "ALTER SERVER faulty OPTIONS (SET auth 'none')"
+fails status-401/score 28000 "requires a credential, but none was sent.*HINT:.*auth to key"
+sql "ALTER SERVER faulty OPTIONS (SET auth 'key')"
 fails status-403/score 28000 "denied access" 1
 fails status-404/score 42704 "no such endpoint or deployment" 1
 fails status-408/score 08006 "did not answer in time" 2

@@ -43,4 +43,7 @@ EOF
 sql "ALTER SERVER f OPTIONS (SET url '$(peer_url fast)/tag/few$PGVER/score')"
 is "$(sql "SELECT rows > 0, errors FROM ml_score.profile('f', 'SELECT * FROM diamonds LIMIT 3', '{100}', '{1}')")" "t|0" "three rows fill a batch of 100"
 is "$(stats_of "few$PGVER" max_rows)" 100 "by being sent over and over"
+
+sql "CREATE FUNCTION f(a int) RETURNS float8 LANGUAGE ml_score STABLE AS 'f'"
+like "$(sql_error "SELECT * FROM ml_score.profile('f', 'SELECT 1')" | tr '\n' ' ')" "42725: .*HINT:.*argument types" "a name of several functions: a HINT says how to choose"
 done_testing

@@ -34,4 +34,9 @@ is "$(sql "SELECT price(NULL, 'Ideal', 'E', 'SI2', 61.5, 55, 3.95, 3.98, 2.43) I
 error=$(sql_error "SELECT price('NaN', 'Ideal', 'E', 'SI2', 61.5, 55, 3.95, 3.98, 2.43)")
 like "$error" "NaN" "NaN cannot be sent: the error says so"
 like "$error" "carat" "and names the argument"
+
+sql "CREATE FUNCTION misnamed(weight float8, cut text, color text, clarity text, depth float8, \"table\" float8, x float8, y float8, z float8)
+	RETURNS float8 LANGUAGE ml_score STABLE AS 'records'"
+like "$(sql_error "SELECT misnamed(0.23, 'Ideal', 'E', 'SI2', 61.5, 55, 3.95, 3.98, 2.43)")" \
+	'declares the input "carat", which the function does not send' "an argument with another name: the error says which input is missing"
 done_testing
