@@ -20,7 +20,11 @@ stop_demo() {
 }
 
 title() {
-	printf '\n\033[1m== %s\033[0m\n' "$*"
+	if [ -t 1 ]; then
+		printf '\n\033[1m== %s\033[0m\n' "$*"
+	else
+		printf '\n== %s\n' "$*"
+	fi
 }
 
 # show SQL: print the statement as a user would type it, then what it gives.
@@ -128,8 +132,12 @@ case ${1:-} in
 	exit 0
 	;;
 --once) once=1 ;;
+-h | --help)
+	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
+	exit 0
+	;;
 '') ;;
-*) die "unknown option $1: --once or --stop" ;;
+*) die "unknown option $1; see --help" ;;
 esac
 
 make_state_dirs

@@ -17,14 +17,16 @@ missing_packages() {
 	done
 }
 
+may_install() {
+	[ "$(id -u)" = 0 ] || { command -v sudo >/dev/null && sudo -n true 2>/dev/null; }
+}
+
 # Prefix for commands that change the system: nothing for root, sudo for others who may.
 as_root() {
 	if [ "$(id -u)" = 0 ]; then
 		env DEBIAN_FRONTEND=noninteractive "$@"
-	elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-		sudo -n env DEBIAN_FRONTEND=noninteractive "$@"
 	else
-		die "these Debian packages are missing and neither root nor sudo is at hand: $MISSING"
+		sudo -n env DEBIAN_FRONTEND=noninteractive "$@"
 	fi
 }
 
@@ -55,6 +57,7 @@ need_packages() {
 	command -v apt-get >/dev/null || die "apt-get not found: these scripts install on Debian 12 only"
 	MISSING=$(missing_packages "$@" | tr '\n' ' ')
 	[ -n "$MISSING" ] || return 0
+	may_install || die "these Debian packages are missing, and neither root nor sudo (without a password) is at hand: $MISSING"
 	: >"$WORK/apt.log"
 	step "installing Debian packages: $MISSING"
 	# shellcheck disable=SC2086
