@@ -6,7 +6,7 @@ need_peer fast
 fast=$(peer_url fast)
 sql <<-EOF
 	CREATE SERVER f TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url '$fast/score', auth 'none', request_format 'records',
-		retry_base_delay '5ms', retry_max_delay '20ms', max_attempts '10');
+		retry_base_delay '5ms', retry_max_delay '20ms', max_attempts '50');
 	CREATE FUNCTION n(k int) RETURNS float8 LANGUAGE ml_score STABLE COST 10000 AS 'f';
 	CREATE FUNCTION s(t text) RETURNS float8 LANGUAGE ml_score STABLE COST 10000 AS 'f';
 	CREATE FUNCTION reasoned(t text, OUT score float8, OUT error text) LANGUAGE ml_score STABLE COST 10000 AS 'f';
