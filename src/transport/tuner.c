@@ -400,6 +400,10 @@ observe_reply(MlsTuner *tuner, const MlsObservation *seen)
 			note_wasted(tuner);
 		return;
 	}
+	/* Batches that were made before more rows were tried go out after: they say nothing of the trial. */
+	if (tuner->trying && tuner->phase == MLS_TUNER_ROWS && seen->rows <= tuner->good_rows &&
+		++tuner->wasted <= 2 * tuner->parallel)
+		return;
 	tuner->wasted = 0;
 	if (tuner->done++ == 0)
 	{
