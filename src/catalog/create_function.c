@@ -25,7 +25,7 @@ open_server(const char *name)
 
 	if (acl != ACLCHECK_OK)
 		aclcheck_error(acl, OBJECT_FOREIGN_SERVER, name);
-	return mls_server_load(serverid);
+	return mls_server_load_online(serverid);
 }
 
 /* The function's name, quoted and with its schema: as given, else the server's. */

@@ -278,7 +278,7 @@ use_server(MlsFunction *fn, Oid serverid)
 	AclResult acl;
 
 	fn->serverid = serverid;
-	fn->server_name = mls_server_load(serverid)->name;
+	fn->server_name = mls_server_load_online(serverid)->name;
 	acl = object_aclcheck(ForeignServerRelationId, serverid, fn->owner, ACL_USAGE);
 	if (acl != ACLCHECK_OK)
 		ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -54,12 +54,28 @@ typedef struct Option
 } Option;
 
 #define ONLINE (1U << MLS_SERVER_ONLINE)
+#define HTTP ONLINE /* the types that are talked to by HTTP */
+#define EVERY ONLINE
 
 #define MAX_COUNT 1000000
 #define MAX_DURATION_MS (24 * 60 * 60 * 1000)
 #define MAX_BODY_BYTES (MaxAllocSize / 2)
 
-static const OptionWord type_words[] = {{"online", MLS_SERVER_ONLINE}, {NULL}};
+#define AUTH(auth) (1U << (auth))
+
+/* What a type of servers needs and takes, in the order of MlsServerType. */
+typedef struct TypeRule
+{
+	const char *name;
+	const char *needed; /* the option that must be given */
+	const char *needed_hint;
+	unsigned auths; /* bits of MlsAuth */
+} TypeRule;
+
+static const TypeRule type_rules[] = {
+	[MLS_SERVER_ONLINE] = {"online", "url", "Give the scoring URL of the endpoint: OPTIONS (url 'https://...').",
+						   AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_KEY)},
+};
 
 static const OptionWord format_words[] = {{"auto", MLS_FORMAT_AUTO},
 										  {"records", MLS_FORMAT_RECORDS},
@@ -79,34 +95,38 @@ static const OptionWord auth_words[] = {{"none", MLS_AUTH_NONE}, {"key", MLS_AUT
 
 static const OptionWord compression_words[] = {{"none", MLS_COMPRESSION_NONE}, {"gzip", MLS_COMPRESSION_GZIP}, {NULL}};
 
-#define SERVER_OPTION(name, kind, ...)                                                                                 \
+#define SERVER_OPTION(name, types, kind, ...)                                                                          \
 	{                                                                                                                  \
-#name, MLS_OPTION_OF_SERVER, ONLINE, kind, __VA_ARGS__                                                         \
+#name, MLS_OPTION_OF_SERVER, types, kind, __VA_ARGS__                                                          \
+	}
+#define MAPPING_OPTION(name, types, kind, ...)                                                                         \
+	{                                                                                                                  \
+#name, MLS_OPTION_OF_MAPPING, types, kind, __VA_ARGS__                                                         \
 	}
 #define FIELD(field) .offset = offsetof(MlsServer, field)
 
 static const Option option_table[] = {
-	SERVER_OPTION(url, KIND_URL, FIELD(url)),
-	SERVER_OPTION(swagger_url, KIND_URL, FIELD(swagger_url)),
-	SERVER_OPTION(deployment, KIND_TEXT, FIELD(deployment)),
-	SERVER_OPTION(request_format, KIND_ENUM, .words = format_words, FIELD(request_format)),
-	SERVER_OPTION(max_batch_rows, KIND_AUTO_OR_COUNT, 1, MAX_COUNT, FIELD(max_batch_rows)),
-	SERVER_OPTION(max_batch_bytes, KIND_SIZE, 1, MAX_BODY_BYTES, FIELD(max_batch_bytes)),
-	SERVER_OPTION(max_parallel_requests, KIND_AUTO_OR_COUNT, 1, MAX_COUNT, FIELD(max_parallel_requests)),
-	SERVER_OPTION(max_concurrent_requests, KIND_COUNT, 0, MAX_COUNT, FIELD(max_concurrent_requests)),
-	SERVER_OPTION(requests_per_second, KIND_REAL, 0, MAX_COUNT, FIELD(requests_per_second)),
-	SERVER_OPTION(on_error, KIND_ENUM, .words = on_error_words, FIELD(on_error)),
-	SERVER_OPTION(auth, KIND_ENUM, .words = auth_words, FIELD(auth)),
-	SERVER_OPTION(timeout, KIND_DURATION, 1, MAX_DURATION_MS, FIELD(timeout_ms)),
-	SERVER_OPTION(connect_timeout, KIND_DURATION, 1, MAX_DURATION_MS, FIELD(connect_timeout_ms)),
-	SERVER_OPTION(max_attempts, KIND_COUNT, 1, 100, FIELD(max_attempts)),
-	SERVER_OPTION(retry_base_delay, KIND_DURATION, 0, MAX_DURATION_MS, FIELD(retry_base_delay_ms)),
-	SERVER_OPTION(retry_max_delay, KIND_DURATION, 0, MAX_DURATION_MS, FIELD(retry_max_delay_ms)),
-	SERVER_OPTION(ca_file, KIND_FILE, .superuser_only = true, FIELD(ca_file)),
-	SERVER_OPTION(proxy, KIND_PROXY_URL, FIELD(proxy)),
-	SERVER_OPTION(compression, KIND_ENUM, .words = compression_words, FIELD(compression)),
-	{"key", MLS_OPTION_OF_MAPPING, ONLINE, KIND_SECRET},
-	{"token", MLS_OPTION_OF_MAPPING, ONLINE, KIND_SECRET},
+	SERVER_OPTION(url, HTTP, KIND_URL, FIELD(url)),
+	SERVER_OPTION(swagger_url, ONLINE, KIND_URL, FIELD(swagger_url)),
+	SERVER_OPTION(deployment, ONLINE, KIND_TEXT, FIELD(deployment)),
+	SERVER_OPTION(request_format, ONLINE, KIND_ENUM, .words = format_words, FIELD(request_format)),
+	SERVER_OPTION(max_batch_rows, ONLINE, KIND_AUTO_OR_COUNT, 1, MAX_COUNT, FIELD(max_batch_rows)),
+	SERVER_OPTION(max_batch_bytes, ONLINE, KIND_SIZE, 1, MAX_BODY_BYTES, FIELD(max_batch_bytes)),
+	SERVER_OPTION(max_parallel_requests, ONLINE, KIND_AUTO_OR_COUNT, 1, MAX_COUNT, FIELD(max_parallel_requests)),
+	SERVER_OPTION(max_concurrent_requests, ONLINE, KIND_COUNT, 0, MAX_COUNT, FIELD(max_concurrent_requests)),
+	SERVER_OPTION(requests_per_second, ONLINE, KIND_REAL, 0, MAX_COUNT, FIELD(requests_per_second)),
+	SERVER_OPTION(on_error, ONLINE, KIND_ENUM, .words = on_error_words, FIELD(on_error)),
+	SERVER_OPTION(auth, EVERY, KIND_ENUM, .words = auth_words, FIELD(auth)),
+	SERVER_OPTION(timeout, HTTP, KIND_DURATION, 1, MAX_DURATION_MS, FIELD(timeout_ms)),
+	SERVER_OPTION(connect_timeout, HTTP, KIND_DURATION, 1, MAX_DURATION_MS, FIELD(connect_timeout_ms)),
+	SERVER_OPTION(max_attempts, HTTP, KIND_COUNT, 1, 100, FIELD(max_attempts)),
+	SERVER_OPTION(retry_base_delay, HTTP, KIND_DURATION, 0, MAX_DURATION_MS, FIELD(retry_base_delay_ms)),
+	SERVER_OPTION(retry_max_delay, HTTP, KIND_DURATION, 0, MAX_DURATION_MS, FIELD(retry_max_delay_ms)),
+	SERVER_OPTION(ca_file, HTTP, KIND_FILE, .superuser_only = true, FIELD(ca_file)),
+	SERVER_OPTION(proxy, HTTP, KIND_PROXY_URL, FIELD(proxy)),
+	SERVER_OPTION(compression, HTTP, KIND_ENUM, .words = compression_words, FIELD(compression)),
+	MAPPING_OPTION(key, ONLINE, KIND_SECRET),
+	MAPPING_OPTION(token, ONLINE, KIND_SECRET),
 };
 
 static const Option *
@@ -154,18 +174,30 @@ list_options(MlsOptionPlace place, unsigned types)
 bool
 mls_server_type_parse(const char *name, MlsServerType *type)
 {
-	const OptionWord *word = name == NULL ? NULL : find_word(type_words, name);
+	for (int i = 0; name != NULL && i < lengthof(type_rules); i++)
+		if (strcmp(type_rules[i].name, name) == 0)
+		{
+			*type = i;
+			return true;
+		}
+	return false;
+}
 
-	if (word == NULL)
-		return false;
-	*type = word->value;
-	return true;
+const char *
+mls_server_type_name(MlsServerType type)
+{
+	return type_rules[type].name;
 }
 
 char *
 mls_server_type_list(void)
 {
-	return list_words(type_words);
+	StringInfoData out;
+
+	initStringInfo(&out);
+	for (int i = 0; i < lengthof(type_rules); i++)
+		appendStringInfo(&out, "%s'%s'", i > 0 ? ", " : "", type_rules[i].name);
+	return out.data;
 }
 
 const char *
@@ -371,10 +403,29 @@ mls_option_read(MlsServer *server, List *options)
 	}
 }
 
+/* Raise unless servers of this type can have the auth that value names. */
+static void
+check_auth(const char *name, MlsServerType type, const char *value)
+{
+	const TypeRule *rule = &type_rules[type];
+	StringInfoData valid;
+
+	if (rule->auths & AUTH(find_word(auth_words, value)->value))
+		return;
+	initStringInfo(&valid);
+	for (const OptionWord *word = auth_words; word->name != NULL; word++)
+		if (rule->auths & AUTH(word->value))
+			appendStringInfo(&valid, "%s'%s'", valid.len > 0 ? ", " : "", word->name);
+	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("server \"%s\" of type '%s' cannot have auth '%s'", name, rule->name, value),
+			errhint("Valid values for this type are: %s.", valid.data));
+}
+
 void
 mls_option_check_type(const char *name, MlsServerType type, List *options)
 {
-	bool has_url = false;
+	const TypeRule *rule = &type_rules[type];
+	bool has_needed = false;
 	ListCell *lc;
 
 	foreach (lc, options)
@@ -383,16 +434,16 @@ mls_option_check_type(const char *name, MlsServerType type, List *options)
 		const Option *option = find_option(def->defname);
 
 		if (option == NULL || (option->types & (1U << type)) == 0)
-			ereport(
-				ERROR, errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
-				errmsg("server \"%s\" of type '%s' has no option \"%s\"", name, type_words[type].name, def->defname),
-				errhint("Valid options for this type are: %s.", list_options(MLS_OPTION_OF_SERVER, 1U << type)));
-		has_url |= strcmp(def->defname, "url") == 0;
+			ereport(ERROR, errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+					errmsg("server \"%s\" of type '%s' has no option \"%s\"", name, rule->name, def->defname),
+					errhint("Valid options for this type are: %s.", list_options(MLS_OPTION_OF_SERVER, 1U << type)));
+		if (strcmp(def->defname, "auth") == 0)
+			check_auth(name, type, defGetString(def));
+		has_needed |= strcmp(def->defname, rule->needed) == 0;
 	}
-	if (!has_url)
+	if (!has_needed)
 		ereport(ERROR, errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
-				errmsg("server \"%s\" needs the option \"url\"", name),
-				errhint("Give the scoring URL of the endpoint: OPTIONS (url 'https://...')."));
+				errmsg("server \"%s\" needs the option \"%s\"", name, rule->needed), errhint("%s", rule->needed_hint));
 }
 
 /* Raise about an option that is unknown, or known at another place. */

@@ -17,6 +17,9 @@ typedef enum MlsOptionPlace
 /* The server type that CREATE SERVER ... TYPE names; false when there is none of that name (or no name). */
 extern bool mls_server_type_parse(const char *name, MlsServerType *type);
 
+/* The word that names type. */
+extern const char *mls_server_type_name(MlsServerType type);
+
 /* "'online'", ...: for hints. palloc'd. */
 extern char *mls_server_type_list(void);
 
@@ -27,8 +30,8 @@ extern char *mls_server_type_list(void);
 extern void mls_option_read(MlsServer *server, List *options);
 
 /*
- * Raise unless every option fits a server of this type. What the wrapper's validator cannot do, which is not told the
- * type. name: for the message.
+ * Raise unless every option, and the value of auth, fits a server of this type, and the option that the type needs is
+ * there. What the wrapper's validator cannot do, which is not told the type. name: for the message.
  */
 extern void mls_option_check_type(const char *name, MlsServerType type, List *options);
 

@@ -145,17 +145,37 @@ mls_server_load(Oid serverid)
 				errhint("Create it with CREATE SERVER ... TYPE 'online' FOREIGN DATA WRAPPER " MLS_WRAPPER "."));
 	server = palloc(sizeof(MlsServer));
 	*server = defaults;
-	if (!mls_server_type_parse(foreign->servertype, &server->type) || server->type != MLS_SERVER_ONLINE)
+	if (!mls_server_type_parse(foreign->servertype, &server->type))
 		ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				errmsg("server \"%s\" is not of type 'online'", foreign->servername),
-				errhint("Model functions need a server of TYPE 'online'."));
+				errmsg("server \"%s\" has no type that this version of ml_score knows", foreign->servername),
+				errhint("Valid types are: %s.", mls_server_type_list()));
 	server->serverid = serverid;
 	server->name = foreign->servername;
 	mls_option_read(server, foreign->options);
 	server->swagger_url_given = server->swagger_url != NULL;
-	if (!server->swagger_url_given)
+	if (server->type == MLS_SERVER_ONLINE && !server->swagger_url_given)
 		server->swagger_url = mls_url_sibling(server->url, "swagger.json");
 	check_proxy(server);
-	apply_settings(server);
+	if (server->type == MLS_SERVER_ONLINE)
+		apply_settings(server);
+	return server;
+}
+
+void
+mls_server_require(const MlsServer *server, MlsServerType type)
+{
+	if (server->type != type)
+		ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				errmsg("server \"%s\" is of type '%s', not '%s'", server->name, mls_server_type_name(server->type),
+					   mls_server_type_name(type)),
+				errhint("Name a server of TYPE '%s'.", mls_server_type_name(type)));
+}
+
+MlsServer *
+mls_server_load_online(Oid serverid)
+{
+	MlsServer *server = mls_server_load(serverid);
+
+	mls_server_require(server, MLS_SERVER_ONLINE);
 	return server;
 }

@@ -30,8 +30,8 @@ typedef struct MlsServer
 	Oid serverid;
 	char *name;
 	MlsServerType type;
-	char *url;
-	char *swagger_url;		/* never NULL: beside the URL unless given */
+	char *url;				/* NULL for types that have none */
+	char *swagger_url;		/* of online servers never NULL: beside the URL unless given */
 	bool swagger_url_given; /* by the option */
 	char *deployment;		/* or NULL */
 	MlsRequestFormat request_format;
@@ -53,10 +53,16 @@ typedef struct MlsServer
 } MlsServer;
 
 /*
- * Read server's catalog entry and options, the session's settings applied on top. The result is palloc'd in the
- * current context. Raises UNDEFINED_OBJECT when it is gone, WRONG_OBJECT_TYPE when it is not one of ours or not online.
+ * Read server's catalog entry and options, the session's settings applied on top; of any type. The result is palloc'd
+ * in the current context. Raises UNDEFINED_OBJECT when it is gone, WRONG_OBJECT_TYPE when it is not one of ours.
  */
 extern MlsServer *mls_server_load(Oid serverid);
+
+/* Raise WRONG_OBJECT_TYPE unless server is of this type. */
+extern void mls_server_require(const MlsServer *server, MlsServerType type);
+
+/* Both, for what model functions need: a server of type 'online'. */
+extern MlsServer *mls_server_load_online(Oid serverid);
 
 /* A number that changes when any server or user mapping does. */
 extern uint64 mls_server_generation(void);

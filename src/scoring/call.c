@@ -47,7 +47,7 @@ mls_call_open(Oid fnoid, Oid userid)
 	call->fn = mls_function_load(fnoid);
 	if (call->fn->security_definer)
 		userid = call->fn->owner;
-	call->server = mls_server_load(call->fn->serverid);
+	call->server = mls_server_load_online(call->fn->serverid);
 	call->endpoint = mls_endpoint_open(call->server, userid);
 	schema = mls_schema_get(call->server, userid);
 	call->encoder = mls_encoder_create(call->fn, call->server, schema);

@@ -105,7 +105,7 @@ explain_call(MlsScanState *state, int i, List *ancestors, ExplainState *es)
 {
 	MlsScanCall *call = &state->calls[i];
 	MlsFunction *fn = mls_function_load(call->expr->funcid);
-	MlsServer *server = mls_server_load(fn->serverid);
+	MlsServer *server = mls_server_load_online(fn->serverid);
 	char *text = call_text(state, call->expr, ancestors, es);
 	MlsCallStats stats;
 

@@ -60,7 +60,7 @@ copy_server(const MlsServer *server)
 
 	*copy = *server;
 	copy->name = pstrdup(server->name);
-	copy->url = pstrdup(server->url);
+	copy->url = copy_string(server->url);
 	copy->swagger_url = copy_string(server->swagger_url);
 	copy->deployment = copy_string(server->deployment);
 	copy->ca_file = copy_string(server->ca_file);
@@ -168,7 +168,8 @@ mls_endpoint_open(const MlsServer *server, Oid userid)
 	MemoryContext old;
 	MlsEndpoint *endpoint;
 
-	mls_endpoint_check_url(server, server->url);
+	if (server->url != NULL)
+		mls_endpoint_check_url(server, server->url);
 	if (!exit_registered)
 	{
 		on_shmem_exit(close_all_endpoints, (Datum) 0);

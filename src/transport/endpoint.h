@@ -31,16 +31,31 @@ typedef enum MlsExchangeState
 	MLS_EXCHANGE_DONE
 } MlsExchangeState;
 
+typedef enum MlsExchangeKind
+{
+	MLS_EXCHANGE_SCORING,  /* POST of rows */
+	MLS_EXCHANGE_DOCUMENT, /* GET of what the endpoint says of itself */
+	MLS_EXCHANGE_REQUEST   /* any other */
+} MlsExchangeKind;
+
 struct MlsExchange
 {
 	MlsEndpoint *endpoint;
 	MlsExchangeState state;
-	bool scoring;	/* POST of rows; else GET of a document */
-	bool anonymous; /* another host's document: no credential goes there */
+	MlsExchangeKind kind;
+	bool elsewhere;		  /* to another host than the server's: neither its credential nor its breaker */
+	bool send_credential; /* in the request's headers */
+	bool idempotent;
+	const char *method;
 	char *url;
 	const char *body; /* as it is sent */
 	size_t len;
-	char *compressed; /* what body points to when it was compressed here, else NULL */
+	int timeout_ms; /* of an attempt */
+	int max_attempts;
+	MlsRequestSpec *spec;	   /* of other requests, with strings of its own; else NULL */
+	MemoryContext cxt;		   /* what spec is in */
+	MemoryContext attempt_cxt; /* headers that spec's sign made for the attempt */
+	char *compressed;		   /* what body points to when it was compressed here, else NULL */
 	int rows;
 	int attempt;	  /* 1 = first */
 	int64 not_before; /* us */
@@ -62,6 +77,13 @@ struct MlsExchange
 
 /* endpoint.c: raises when no request may go to url. */
 extern void mls_endpoint_check_url(const MlsServer *server, const char *url);
+
+/* exchange.c: a blank exchange; and have it on its way, at once if it may. */
+extern MlsExchange *mls_exchange_make(MlsEndpoint *endpoint, MlsExchangeKind kind, const char *url);
+extern void mls_exchange_begin(MlsExchange *exchange);
+
+/* request.c: the headers of an attempt of mls_exchange_request, but its id. */
+extern struct curl_slist *mls_request_headers(MlsExchange *exchange);
 
 /* exchange.c: give everything of an exchange back but its memory, at the end of its handle. Never raises. */
 extern void mls_exchange_abandon(MlsExchange *exchange);

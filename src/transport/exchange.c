@@ -23,6 +23,12 @@ static dlist_head waiting_exchanges = DLIST_STATIC_INIT(waiting_exchanges);
 static int on_wire;
 static int unreported_ends; /* exchanges that ended since mls_exchange_pump returned */
 
+static bool
+is_scoring(const MlsExchange *exchange)
+{
+	return exchange->kind == MLS_EXCHANGE_SCORING;
+}
+
 /* A version 4 UUID: unique is enough, so the backend's own generator does. */
 static void
 make_request_id(char *line, size_t size)
@@ -127,10 +133,10 @@ end_with_failure(MlsExchange *exchange, MlsFailure *failure, bool news)
 
 	exchange->failure = failure;
 	end_exchange(exchange);
-	if (exchange->scoring)
+	if (is_scoring(exchange))
 		exchange->endpoint->counters.failed++;
 	SpinLockAcquire(&entry->mutex);
-	if (exchange->scoring)
+	if (is_scoring(exchange))
 		entry->statistics.failed++;
 	if (news)
 	{
@@ -153,9 +159,10 @@ refuse(MlsExchange *exchange, int64 open_for_us)
 
 /* The longest that an exchange can take, about. */
 static int64
-exchange_limit_us(const MlsServer *server)
+exchange_limit_us(const MlsExchange *exchange)
 {
-	return ((int64) server->timeout_ms + server->retry_max_delay_ms) * server->max_attempts * 1000;
+	return ((int64) exchange->timeout_ms + exchange->endpoint->server->retry_max_delay_ms) * exchange->max_attempts *
+		   1000;
 }
 
 typedef enum Admission
@@ -176,7 +183,7 @@ admit(MlsExchange *exchange, int64 now, int64 *ask_at)
 	Admission admission = GO;
 
 	/* A number of requests that the tuner has lowered meanwhile holds for those that wait, too. */
-	if (exchange->scoring && endpoint->in_flight > 0 && server->max_parallel_requests == MLS_AUTO &&
+	if (is_scoring(exchange) && endpoint->in_flight > 0 && server->max_parallel_requests == MLS_AUTO &&
 		endpoint->in_flight >= mls_endpoint_parallel(endpoint))
 	{
 		*ask_at = now + SLOT_POLL_US;
@@ -186,7 +193,7 @@ admit(MlsExchange *exchange, int64 now, int64 *ask_at)
 	SpinLockAcquire(&entry->mutex);
 	if (!exchange->admitted)
 	{
-		switch (mls_breaker_ask(&entry->breaker, now, exchange_limit_us(server)))
+		switch (mls_breaker_ask(&entry->breaker, now, exchange_limit_us(exchange)))
 		{
 			case MLS_BREAKER_PROBE:
 				exchange->probing = true;
@@ -222,6 +229,21 @@ admit(MlsExchange *exchange, int64 now, int64 *ask_at)
 	return admission;
 }
 
+static struct curl_slist *
+attempt_headers(MlsExchange *exchange)
+{
+	switch (exchange->kind)
+	{
+		case MLS_EXCHANGE_SCORING:
+			return exchange->endpoint->headers_post;
+		case MLS_EXCHANGE_DOCUMENT:
+			return exchange->elsewhere ? exchange->endpoint->headers_anonymous : exchange->endpoint->headers_get;
+		case MLS_EXCHANGE_REQUEST:
+			return mls_request_headers(exchange);
+	}
+	pg_unreachable();
+}
+
 /* Put the next attempt on the wire. */
 static void
 start_attempt(MlsExchange *exchange)
@@ -229,19 +251,21 @@ start_attempt(MlsExchange *exchange)
 	MlsEndpoint *endpoint = exchange->endpoint;
 	MlsHttpRequest request = {.server = endpoint->server,
 							  .url = exchange->url,
-							  .post = exchange->scoring,
+							  .method = exchange->method,
 							  .body = exchange->body,
 							  .len = exchange->len,
 							  .headers = &exchange->id_header,
-							  .fresh_connection = exchange->fresh_connection};
+							  .timeout_ms = exchange->timeout_ms,
+							  .keep_headers = exchange->kind == MLS_EXCHANGE_REQUEST,
+
+							  /* On a kept one, a cut may have come before or after the request. */
+							  .fresh_connection = exchange->fresh_connection || !exchange->idempotent};
 
 	exchange->attempt++;
 	make_request_id(exchange->id_line, sizeof(exchange->id_line));
 	exchange->id_header.data = exchange->id_line;
-	exchange->id_header.next = exchange->scoring	 ? endpoint->headers_post
-							   : exchange->anonymous ? endpoint->headers_anonymous
-													 : endpoint->headers_get;
-	if (exchange->scoring)
+	exchange->id_header.next = attempt_headers(exchange);
+	if (is_scoring(exchange))
 		endpoint->counters.max_in_flight = Max(endpoint->counters.max_in_flight, endpoint->in_flight);
 	exchange->transfer = mls_http_start(&request, exchange);
 	exchange->state = MLS_EXCHANGE_ON_WIRE;
@@ -337,7 +361,7 @@ tell_tuner(MlsExchange *exchange, const MlsDecision *decision)
 						   .all_in_flight = exchange->all_in_flight,
 						   .ended_at = mls_http_now(),
 						   .latency_us = reply->service_us,
-						   .timeout_us = (int64) endpoint->server->timeout_ms * 1000};
+						   .timeout_us = (int64) exchange->timeout_ms * 1000};
 
 	if (decision->verdict == MLS_VERDICT_OK)
 		seen.observed = MLS_OBSERVED_REPLY;
@@ -349,7 +373,7 @@ tell_tuner(MlsExchange *exchange, const MlsDecision *decision)
 		seen.observed = MLS_OBSERVED_TOO_LARGE;
 	else
 		return;
-	if (endpoint->tuner == NULL || !exchange->scoring)
+	if (endpoint->tuner == NULL || !is_scoring(exchange))
 		return;
 	SpinLockAcquire(&endpoint->entry->mutex);
 	mls_tuner_observe(endpoint->tuner, &seen);
@@ -364,7 +388,7 @@ tell_breaker(MlsExchange *exchange, const MlsDecision *decision)
 	bool gone = decision->verdict == MLS_VERDICT_FAIL && decision->kind == MLS_FAILURE_UNREACHABLE &&
 				!decision->throttled && decision->sqlstate == ERRCODE_CONNECTION_FAILURE;
 
-	if (exchange->anonymous)
+	if (exchange->elsewhere)
 		return;
 	SpinLockAcquire(&entry->mutex);
 	if (gone)
@@ -424,7 +448,9 @@ describe_attempt(const MlsExchange *exchange)
 						.run_function_failed = reply->run_function_failed,
 						.rows = exchange->rows,
 						.number = exchange->attempt,
-						.max_attempts = exchange->endpoint->server->max_attempts};
+						.max_attempts = exchange->max_attempts,
+						.scoring = exchange->kind != MLS_EXCHANGE_REQUEST,
+						.idempotent = exchange->idempotent};
 }
 
 /* An attempt came off the wire: the end of its exchange, or not yet. */
@@ -450,7 +476,7 @@ end_attempt(MlsExchange *exchange)
 	mls_secret_mask_headers(exchange);
 	attempt = describe_attempt(exchange);
 	decision = mls_retry_decide(&attempt);
-	if (exchange->scoring)
+	if (is_scoring(exchange))
 		count_attempt(exchange, &decision);
 	tell_tuner(exchange, &decision);
 	mls_log_attempt(exchange, &decision);
@@ -538,21 +564,35 @@ mls_exchange_pump(bool wait)
 	unreported_ends = 0;
 }
 
-static MlsExchange *
-make_exchange(MlsEndpoint *endpoint, const char *url)
+void
+mls_exchange_wait(const MlsExchange *exchange)
+{
+	while (!mls_exchange_done(exchange))
+		mls_exchange_pump(true);
+}
+
+MlsExchange *
+mls_exchange_make(MlsEndpoint *endpoint, MlsExchangeKind kind, const char *url)
 {
 	MlsExchange *exchange = MemoryContextAllocZero(endpoint->cxt, sizeof(MlsExchange));
 
 	exchange->endpoint = endpoint;
+	exchange->kind = kind;
+	exchange->method = kind == MLS_EXCHANGE_SCORING ? "POST" : "GET";
 	exchange->url = MemoryContextStrdup(endpoint->cxt, url);
+	exchange->idempotent = true;
+	exchange->timeout_ms = endpoint->server->timeout_ms;
+	exchange->max_attempts = endpoint->server->max_attempts;
+	exchange->elsewhere = kind != MLS_EXCHANGE_SCORING &&
+						  (endpoint->server->url == NULL || !mls_http_same_origin(url, endpoint->server->url));
+	exchange->admitted = exchange->elsewhere; /* the breaker is not that host's */
 	exchange->state = MLS_EXCHANGE_DONE;
 	dlist_push_tail(&endpoint->exchanges, &exchange->node);
 	return exchange;
 }
 
-/* Have it on its way at once if it may. */
-static void
-begin(MlsExchange *exchange)
+void
+mls_exchange_begin(MlsExchange *exchange)
 {
 	MlsEntry *slot_entry;
 
@@ -563,15 +603,14 @@ begin(MlsExchange *exchange)
 MlsExchange *
 mls_exchange_post(MlsEndpoint *endpoint, const char *body, size_t len, int rows)
 {
-	MlsExchange *exchange = make_exchange(endpoint, endpoint->server->url);
+	MlsExchange *exchange = mls_exchange_make(endpoint, MLS_EXCHANGE_SCORING, endpoint->server->url);
 
-	exchange->scoring = true;
 	exchange->body = body;
 	exchange->len = len;
 	exchange->rows = rows;
 	if (endpoint->server->compression == MLS_COMPRESSION_GZIP)
 		compress_body(exchange);
-	begin(exchange);
+	mls_exchange_begin(exchange);
 	return exchange;
 }
 
@@ -581,10 +620,8 @@ mls_exchange_get(MlsEndpoint *endpoint, const char *url)
 	MlsExchange *exchange;
 
 	mls_endpoint_check_url(endpoint->server, url);
-	exchange = make_exchange(endpoint, url);
-	exchange->anonymous = !mls_http_same_origin(url, endpoint->server->url);
-	exchange->admitted = exchange->anonymous; /* the breaker is not that host's */
-	begin(exchange);
+	exchange = mls_exchange_make(endpoint, MLS_EXCHANGE_DOCUMENT, url);
+	mls_exchange_begin(exchange);
 	return exchange;
 }
 
@@ -660,6 +697,8 @@ mls_exchange_free(MlsExchange *exchange)
 		MemoryContextDelete(exchange->failure_cxt);
 	if (exchange->compressed != NULL)
 		pfree(exchange->compressed);
+	if (exchange->cxt != NULL)
+		MemoryContextDelete(exchange->cxt);
 	pfree(exchange->url);
 	pfree(exchange);
 }

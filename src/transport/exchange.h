@@ -1,7 +1,7 @@
 /*
  * exchange.h - requests with everything that makes them reliable.
  *
- * An exchange is one body sent to one endpoint and one reply: attempts, backoff, Retry-After, the limit over all
+ * An exchange is one request to one endpoint and one reply: attempts, backoff, Retry-After, the limit over all
  * backends, the breaker, statistics and the request log happen in here. Faults never raise: they come back as a
  * failure that the caller may answer (cut the batch, give NULL) or hand to mls_failure_raise.
  */
@@ -9,6 +9,7 @@
 #define MLS_EXCHANGE_H
 
 #include "catalog/server.h"
+#include "nodes/pg_list.h"
 
 typedef struct MlsEndpoint MlsEndpoint;
 typedef struct MlsExchange MlsExchange;
@@ -71,6 +72,47 @@ extern MlsExchange *mls_exchange_post(MlsEndpoint *endpoint, const char *body, s
 
 /* Same for GET of another document on the same server (swagger); not counted as scoring. */
 extern MlsExchange *mls_exchange_get(MlsEndpoint *endpoint, const char *url);
+
+typedef struct MlsRequestSpec MlsRequestSpec;
+
+/*
+ * Headers ("Name: value", palloc'd in the current context) that an attempt carries beside the others: those that depend
+ * on the time, such as a signature. Called right before each attempt; must neither raise nor wait.
+ */
+typedef List *(*MlsRequestSign)(const MlsRequestSpec *spec, void *arg);
+
+/* Any other request, for mls_exchange_request. Zero is the ordinary choice for all after url. */
+struct MlsRequestSpec
+{
+	const char *method; /* GET, POST, PUT, HEAD, DELETE or PATCH */
+	const char *url;
+	const char *body; /* palloc'd, kept by the caller until the exchange is freed; or NULL */
+	size_t len;
+	List *headers; /* char *, "Name: value"; copied */
+	MlsRequestSign sign;
+	void *sign_arg;
+	bool send_credential; /* the server's Authorization; url must have the origin of the server's url */
+	bool idempotent;	  /* may be sent again though an earlier attempt may have been carried out */
+	int timeout_ms;		  /* of an attempt; 0: the server's */
+	int max_attempts;	  /* 0: the server's */
+};
+
+/*
+ * Start an exchange of any kind; not counted as scoring. A status of 2xx is success, every other a failure after which
+ * status, headers and body can be read all the same. A body is sent as it is, without a Content-Type unless headers
+ * has one. What is not idempotent is repeated only when it cannot have been carried out: no connection, 429 or 503.
+ * Raises for hosts where no request may go.
+ */
+extern MlsExchange *mls_exchange_request(MlsEndpoint *endpoint, const MlsRequestSpec *spec);
+
+/* After done, of mls_exchange_request: the HTTP status, 0 when no reply came. */
+extern int mls_exchange_status(const MlsExchange *exchange);
+
+/* Same: the reply's header of this name, palloc'd in the current context; NULL when there is none. */
+extern char *mls_exchange_header(const MlsExchange *exchange, const char *name);
+
+/* Drive all exchanges until this one is done. */
+extern void mls_exchange_wait(const MlsExchange *exchange);
 
 extern bool mls_exchange_done(const MlsExchange *exchange);
 

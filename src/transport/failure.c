@@ -106,7 +106,7 @@ wire_detail(const MlsExchange *exchange)
 	StringInfoData out;
 
 	if (transfer->reply.wire == MLS_WIRE_TIMEOUT)
-		return psprintf("No complete reply came within %d ms", exchange->endpoint->server->timeout_ms);
+		return psprintf("No complete reply came within %d ms", exchange->timeout_ms);
 	if (transfer->reply.wire == MLS_WIRE_REPLY_TOO_LARGE)
 		return psprintf("It is longer than ml_score.max_response_size, %d kB", mls_max_response_size);
 	if (transfer->headers_too_large)
@@ -170,6 +170,66 @@ words_without_reply(MlsWire wire)
 	}
 }
 
+/* Without a reply to a request that scores nothing; the rest is as for those that do. */
+static Words
+request_words_without_reply(MlsWire wire)
+{
+	switch (wire)
+	{
+		case MLS_WIRE_CUT:
+			return (Words){"server \"%s\" closed the connection before its reply was complete",
+						   "Run it again; if it stays so, see the log of the service or of what stands before it."};
+		case MLS_WIRE_TIMEOUT:
+			return (Words){"server \"%s\" did not answer in time", "Raise the server's option timeout."};
+		case MLS_WIRE_REPLY_TOO_LARGE:
+			return (Words){"reply of server \"%s\" is too large", "Have a superuser raise ml_score.max_response_size."};
+		case MLS_WIRE_MALFORMED:
+			return (Words){"server \"%s\" sent a malformed HTTP reply", "Check the server's option url."};
+		default:
+			return words_without_reply(wire);
+	}
+}
+
+/* What a status says of a request that scores nothing. */
+static Words
+request_words_of_status(const MlsExchange *exchange, int status, const MlsDecision *decision)
+{
+	if (decision->throttled)
+		return (Words){"server \"%s\" keeps refusing requests as too many", "Run it again later."};
+	switch (status)
+	{
+		case 401:
+			return exchange->send_credential
+					   ? (Words){"server \"%s\" did not accept the credential",
+								 "Check the server's option auth and the credential in the user mapping."}
+					   : (Words){"server \"%s\" requires a credential, but none was sent",
+								 "Check the server's option auth."};
+		case 403:
+			return (Words){"server \"%s\" denied access",
+						   "The credential needs a role that may do this, and the service must allow this machine's "
+						   "network."};
+		case 404:
+			return (Words){"server \"%s\" does not have what was asked for", "Check the server's option url."};
+		case 407:
+			return (Words){"the proxy of server \"%s\" wants authentication", "Check the server's option proxy."};
+		case 408:
+			return (Words){"server \"%s\" did not answer in time", "Run it again later."};
+		case 409:
+		case 412:
+			return (Words){"server \"%s\" is not in the state that the request needs",
+						   "Something else changed it, or is at work on it."};
+		case 413:
+			return (Words){"server \"%s\" refused a request as too large", "Send less at once."};
+	}
+	if (status >= 300 && status < 400)
+		return (Words){"server \"%s\" redirects requests elsewhere",
+					   "Redirects are not followed, so that no credential goes to another place. Set the server's "
+					   "option url to the final address."};
+	if (decision->kind == MLS_FAILURE_UNREACHABLE)
+		return (Words){"server \"%s\" is not available", "Run it again later."};
+	return (Words){"server \"%s\" refused the request", "The detail has what it says."};
+}
+
 /* What the model's own refusals come with, however they are wrapped. */
 static const char rejected_hint[] =
 	"Check the rows' values and the function's arguments against what the model expects: "
@@ -186,7 +246,7 @@ words_of_status(const MlsExchange *exchange, int status, const MlsDecision *deci
 	switch (status)
 	{
 		case 401:
-			if (exchange->anonymous || exchange->endpoint->server->auth == MLS_AUTH_NONE)
+			if (exchange->elsewhere || exchange->endpoint->server->auth == MLS_AUTH_NONE)
 				return (Words){"server \"%s\" requires a credential, but none was sent",
 							   "Set the server's option auth to key, and give the key in a user mapping."};
 			return (Words){"server \"%s\" did not accept the credential",
@@ -267,9 +327,14 @@ mls_failure_of_reply(const MlsExchange *exchange, const MlsDecision *decision)
 	const MlsHttpReply *reply = &exchange->transfer->reply;
 	MlsFailure *failure = palloc0(sizeof(MlsFailure));
 	bool replied = reply->wire == MLS_WIRE_REPLY;
-	Words words = replied ? words_of_status(exchange, reply->status, decision) : words_without_reply(reply->wire);
+	Words words;
 	StringInfoData message;
 
+	if (exchange->kind == MLS_EXCHANGE_REQUEST)
+		words = replied ? request_words_of_status(exchange, reply->status, decision)
+						: request_words_without_reply(reply->wire);
+	else
+		words = replied ? words_of_status(exchange, reply->status, decision) : words_without_reply(reply->wire);
 	initStringInfo(&message);
 	appendStringInfo(&message, words.message, exchange->endpoint->server->name);
 	failure->kind = decision->kind;

@@ -295,6 +295,27 @@ take_transfer(void)
 	return transfer;
 }
 
+/* What is sent, with what method. All of it is set each time: the handle had another request before. */
+static CURLcode
+set_method(CURL *easy, const MlsHttpRequest *request)
+{
+	bool get = strcmp(request->method, "GET") == 0;
+	bool post = strcmp(request->method, "POST") == 0;
+	bool head = strcmp(request->method, "HEAD") == 0;
+
+	/* HTTPGET takes NOBODY back. */
+	curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+	if (head)
+		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+	else if (!get && (request->body != NULL || strcmp(request->method, "DELETE") != 0))
+	{
+		curl_easy_setopt(easy, CURLOPT_POST, 1L);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body != NULL ? request->body : "");
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) request->len);
+	}
+	return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, get || post || head ? NULL : request->method);
+}
+
 /*
  * The options that a server or a request has a say in. All of them are set each time, so that nothing of one user's
  * request is left over for the next; libcurl itself keeps connections apart by what makes them differ (CA file, proxy).
@@ -307,24 +328,19 @@ set_request_options(MlsTransfer *transfer, const MlsHttpRequest *request)
 	CURLcode code;
 
 	transfer->body_limit = (size_t) mls_max_response_size * 1024;
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) server->timeout_ms);
+	transfer->keep_headers = request->keep_headers;
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) request->timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) server->connect_timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->fresh_connection ? 1L : 0L);
 
 	/* Several requests at once to an HTTP/2 endpoint wait for the first one's connection and share it. */
 	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, pg_strncasecmp(request->url, "https:", 6) == 0 ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
-	if (request->post)
-	{
-		curl_easy_setopt(easy, CURLOPT_POST, 1L);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) request->len);
-	}
-	else
-		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
 
 	/* These copy their argument, so they can run out of memory; "" means none, not the environment's. */
-	code = curl_easy_setopt(easy, CURLOPT_URL, request->url);
+	code = set_method(easy, request);
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(easy, CURLOPT_URL, request->url);
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(easy, CURLOPT_PROXY, server->proxy != NULL ? server->proxy : "");
 	if (code == CURLE_OK)
@@ -442,6 +458,7 @@ mls_http_release(MlsTransfer *transfer)
 		curl_easy_cleanup(transfer->easy);
 		restore_signals(&saved);
 		free(transfer->reply.body);
+		free(transfer->reply.headers);
 		pfree(transfer);
 		ReleaseExternalFD();
 		return;

@@ -15,12 +15,14 @@
 /* What to send. Everything pointed to must stay until the transfer is released. */
 typedef struct MlsHttpRequest
 {
-	const MlsServer *server; /* time-outs, ca_file, proxy, compression */
+	const MlsServer *server; /* connect_timeout, ca_file, proxy, compression */
 	const char *url;
-	bool post;
-	const char *body;
+	const char *method;
+	const char *body; /* of POST, PUT, PATCH and DELETE; NULL: none */
 	size_t len;
 	struct curl_slist *headers;
+	int timeout_ms;
+	bool keep_headers;	   /* the reply's, for mls_reply_find_header */
 	bool fresh_connection; /* not one that was used before */
 } MlsHttpRequest;
 
@@ -45,6 +47,8 @@ typedef struct MlsHttpReply
 	char *body; /* malloc'd, a NUL behind it; NULL when empty */
 	size_t len;
 	size_t capacity;
+	char *headers; /* malloc'd, the last reply's lines as they came, when they are kept; else NULL */
+	size_t headers_len;
 	size_t header_bytes;
 	int64 retry_after_s_ms; /* from Retry-After; retry_after_ms has the winner at the end */
 } MlsHttpReply;
@@ -58,6 +62,7 @@ typedef struct MlsTransfer
 	bool body_too_large;
 	bool headers_too_large;
 	bool out_of_memory;
+	bool keep_headers;
 	size_t body_limit;
 	int64 started_at; /* us, monotonic */
 	MlsHttpReply reply;
@@ -92,6 +97,7 @@ extern int64 mls_http_now(void);
 /* reply.c: libcurl's callbacks, which fill transfer->reply; no palloc, no ereport. */
 extern void mls_reply_reset(MlsTransfer *transfer);
 extern void mls_reply_finish(MlsTransfer *transfer, CURLcode code);
+extern char *mls_reply_find_header(const MlsHttpReply *reply, const char *name); /* palloc'd, or NULL */
 extern size_t mls_reply_header(char *line, size_t size, size_t nitems, void *transfer);
 extern size_t mls_reply_body(char *data, size_t size, size_t nmemb, void *transfer);
 

@@ -31,6 +31,7 @@ mls_reply_reset(MlsTransfer *transfer)
 		body = NULL;
 		capacity = 0;
 	}
+	free(reply->headers);
 	memset(reply, 0, sizeof(*reply));
 	reply->retry_after_ms = -1;
 	reply->retry_after_s_ms = -1;
@@ -89,6 +90,46 @@ read_header(MlsHttpReply *reply, const char *line, size_t len)
 		strlcpy(reply->inner_reason, value, sizeof(reply->inner_reason));
 }
 
+/* Append line to the headers that are kept; those of an interim reply (100) go. */
+static bool
+keep_header(MlsHttpReply *reply, const char *line, size_t len)
+{
+	char *headers;
+
+	if (len > 5 && memcmp(line, "HTTP/", 5) == 0)
+		reply->headers_len = 0;
+	headers = realloc(reply->headers, reply->headers_len + len + 1);
+	if (headers == NULL)
+		return false;
+	memcpy(headers + reply->headers_len, line, len);
+	reply->headers = headers;
+	reply->headers_len += len;
+	headers[reply->headers_len] = '\0';
+	return true;
+}
+
+char *
+mls_reply_find_header(const MlsHttpReply *reply, const char *name)
+{
+	const char *end = reply->headers + reply->headers_len;
+	const char *next;
+
+	for (const char *line = reply->headers; line != NULL && line < end; line = next)
+	{
+		char *value;
+		size_t len;
+
+		next = memchr(line, '\n', end - line);
+		next = next == NULL ? end : next + 1;
+		len = next - line;
+		value = palloc(len + 1);
+		if (header_is(line, len, name, value, len + 1))
+			return value;
+		pfree(value);
+	}
+	return NULL;
+}
+
 /* CURLOPT_HEADERFUNCTION */
 size_t
 mls_reply_header(char *line, size_t size, size_t nitems, void *arg)
@@ -101,6 +142,12 @@ mls_reply_header(char *line, size_t size, size_t nitems, void *arg)
 	if (reply->header_bytes > MAX_HEADER_BYTES)
 	{
 		transfer->headers_too_large = true;
+		return 0;
+	}
+
+	if (transfer->keep_headers && !keep_header(reply, line, len))
+	{
+		transfer->out_of_memory = true;
 		return 0;
 	}
 

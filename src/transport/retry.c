@@ -66,6 +66,48 @@ decide_without_reply(const MlsAttempt *attempt)
 	}
 }
 
+/* May it be sent again? Without a connection nothing was carried out; what is refused as too much was not either. */
+static bool
+may_repeat(const MlsAttempt *attempt)
+{
+	if (attempt->idempotent)
+		return true;
+	if (attempt->wire == MLS_WIRE_REPLY)
+		return attempt->status == 429 || attempt->status == 503;
+	return attempt->wire == MLS_WIRE_UNRESOLVED || attempt->wire == MLS_WIRE_UNREACHABLE ||
+		   attempt->wire == MLS_WIRE_TLS;
+}
+
+/* What a status means of a request that no model answers. */
+static MlsDecision
+decide_request(const MlsAttempt *attempt)
+{
+	switch (attempt->status)
+	{
+		case 401:
+		case 403:
+		case 407:
+			return fail(MLS_FAILURE_CONFIGURATION, ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION);
+		case 404:
+			return fail(MLS_FAILURE_CONFIGURATION, ERRCODE_UNDEFINED_OBJECT);
+		case 408:
+			return retry(attempt, MLS_FAILURE_TIMEOUT, ERRCODE_CONNECTION_FAILURE);
+		case 409:
+		case 412:
+			return fail(MLS_FAILURE_CONFIGURATION, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE);
+		case 413:
+			return fail(MLS_FAILURE_TOO_LARGE, ERRCODE_PROGRAM_LIMIT_EXCEEDED);
+		case 429:
+			return retry_throttled(attempt);
+		case 501:
+		case 505:
+			return fail(MLS_FAILURE_CONFIGURATION, ERRCODE_PROTOCOL_VIOLATION);
+	}
+	if (attempt->status >= 500)
+		return retry(attempt, MLS_FAILURE_UNREACHABLE, ERRCODE_CONNECTION_FAILURE);
+	return fail(MLS_FAILURE_REJECTED, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION);
+}
+
 /* Azure's gateway wraps whatever the container answered, unless it was 200, into 424. */
 static MlsDecision
 decide_wrapped(const MlsAttempt *attempt)
@@ -77,15 +119,11 @@ decide_wrapped(const MlsAttempt *attempt)
 	return fail(MLS_FAILURE_REJECTED, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION);
 }
 
-MlsDecision
-mls_retry_decide(const MlsAttempt *attempt)
+/* What a model's status means. */
+static MlsDecision
+decide_scoring(const MlsAttempt *attempt)
 {
 	int status = attempt->status;
-
-	if (attempt->wire != MLS_WIRE_REPLY)
-		return decide_without_reply(attempt);
-	if (status >= 200 && status < 300)
-		return ok();
 
 	switch (status)
 	{
@@ -120,6 +158,22 @@ mls_retry_decide(const MlsAttempt *attempt)
 	if (status >= 500)
 		return retry(attempt, MLS_FAILURE_UNREACHABLE, ERRCODE_CONNECTION_FAILURE);
 	return fail(MLS_FAILURE_CONFIGURATION, ERRCODE_PROTOCOL_VIOLATION);
+}
+
+MlsDecision
+mls_retry_decide(const MlsAttempt *attempt)
+{
+	MlsDecision decision;
+
+	if (attempt->wire != MLS_WIRE_REPLY)
+		decision = decide_without_reply(attempt);
+	else if (attempt->status >= 200 && attempt->status < 300)
+		return ok();
+	else
+		decision = attempt->scoring ? decide_scoring(attempt) : decide_request(attempt);
+	if (decision.verdict == MLS_VERDICT_RETRY && !may_repeat(attempt))
+		decision.verdict = MLS_VERDICT_FAIL;
+	return decision;
 }
 
 int

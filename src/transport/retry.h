@@ -32,6 +32,8 @@ typedef struct MlsAttempt
 	int status;				  /* HTTP status, when a reply came */
 	int inner_status;		  /* what Azure's gateway says the model answered (424), or 0 */
 	bool run_function_failed; /* the inference server says it was the scoring script */
+	bool scoring;			  /* rows for a model, or what the endpoint says of itself; else any other request */
+	bool idempotent;		  /* may be sent again though it may have been carried out */
 	int rows;				  /* model rows in the request */
 	int number;				  /* 1 = first attempt of its exchange */
 	int max_attempts;

@@ -59,7 +59,9 @@ mls_shmem_init(void)
 static uint32
 target_of(const MlsServer *server)
 {
-	return DatumGetUInt32(hash_any((const unsigned char *) server->url, (int) strlen(server->url)));
+	const char *url = server->url != NULL ? server->url : "";
+
+	return DatumGetUInt32(hash_any((const unsigned char *) url, (int) strlen(url)));
 }
 
 static void

@@ -20,14 +20,44 @@ typedef struct Expected
 /* A reply of this status to the n-th of five attempts. */
 #define REPLY(s, n, ...)                                                                                               \
 	{                                                                                                                  \
-		.wire = MLS_WIRE_REPLY, .status = s, .rows = 100, .number = n, .max_attempts = 5, __VA_ARGS__                  \
+		.wire = MLS_WIRE_REPLY, .status = s, .rows = 100, .number = n, .max_attempts = 5, .scoring = true,             \
+		.idempotent = true, __VA_ARGS__                                                                                \
 	}
 #define WIRE(w, r, n)                                                                                                  \
 	{                                                                                                                  \
-		.wire = w, .rows = r, .number = n, .max_attempts = 5                                                           \
+		.wire = w, .rows = r, .number = n, .max_attempts = 5, .scoring = true, .idempotent = true                      \
+	}
+
+/* The n-th of five attempts of a request that scores nothing. */
+#define OTHER(w, s, n, again)                                                                                          \
+	{                                                                                                                  \
+		.wire = w, .status = s, .number = n, .max_attempts = 5, .idempotent = again                                    \
 	}
 
 static const Expected table[] = {
+	{"other 204", OTHER(MLS_WIRE_REPLY, 204, 1, false), MLS_VERDICT_OK},
+	{"other 400", OTHER(MLS_WIRE_REPLY, 400, 1, true), MLS_VERDICT_FAIL, MLS_FAILURE_REJECTED,
+	 ERRCODE_EXTERNAL_ROUTINE_EXCEPTION},
+	{"other 404", OTHER(MLS_WIRE_REPLY, 404, 1, true), MLS_VERDICT_FAIL, MLS_FAILURE_CONFIGURATION,
+	 ERRCODE_UNDEFINED_OBJECT},
+	{"other 412", OTHER(MLS_WIRE_REPLY, 412, 1, true), MLS_VERDICT_FAIL, MLS_FAILURE_CONFIGURATION,
+	 ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE},
+	{"other 424", OTHER(MLS_WIRE_REPLY, 424, 1, true), MLS_VERDICT_FAIL, MLS_FAILURE_REJECTED,
+	 ERRCODE_EXTERNAL_ROUTINE_EXCEPTION},
+	{"other 500", OTHER(MLS_WIRE_REPLY, 500, 1, true), MLS_VERDICT_RETRY, MLS_FAILURE_UNREACHABLE,
+	 ERRCODE_CONNECTION_FAILURE},
+	{"once only: 500", OTHER(MLS_WIRE_REPLY, 500, 1, false), MLS_VERDICT_FAIL, MLS_FAILURE_UNREACHABLE,
+	 ERRCODE_CONNECTION_FAILURE},
+	{"once only: 503", OTHER(MLS_WIRE_REPLY, 503, 1, false), MLS_VERDICT_RETRY, MLS_FAILURE_UNREACHABLE,
+	 ERRCODE_CONNECTION_FAILURE},
+	{"once only: 429", OTHER(MLS_WIRE_REPLY, 429, 1, false), MLS_VERDICT_RETRY, MLS_FAILURE_UNREACHABLE,
+	 ERRCODE_CONNECTION_FAILURE, true},
+	{"once only: cut", OTHER(MLS_WIRE_CUT, 0, 1, false), MLS_VERDICT_FAIL, MLS_FAILURE_UNREACHABLE,
+	 ERRCODE_CONNECTION_FAILURE},
+	{"once only: time-out", OTHER(MLS_WIRE_TIMEOUT, 0, 1, false), MLS_VERDICT_FAIL, MLS_FAILURE_TIMEOUT,
+	 ERRCODE_CONNECTION_FAILURE},
+	{"once only: refused", OTHER(MLS_WIRE_UNREACHABLE, 0, 1, false), MLS_VERDICT_RETRY, MLS_FAILURE_UNREACHABLE,
+	 ERRCODE_CONNECTION_FAILURE},
 	{"200", REPLY(200, 1), MLS_VERDICT_OK},
 	{"400", REPLY(400, 1), MLS_VERDICT_FAIL, MLS_FAILURE_REJECTED, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION},
 	{"422", REPLY(422, 1), MLS_VERDICT_FAIL, MLS_FAILURE_REJECTED, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION},
