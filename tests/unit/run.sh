@@ -12,7 +12,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 BUILD=${UNIT_BUILD:-$(mktemp -d "${TMPDIR:-/tmp}/mls-unit.XXXXXX")}
 PG_CONFIG=${PG_CONFIG:-pg_config}
 INCLUDES=$("$PG_CONFIG" --includedir-server)
-LIBRARIES="-L$("$PG_CONFIG" --pkglibdir) -L$("$PG_CONFIG" --libdir) -lpgcommon -lpgport -lcurl -lz -lm"
+LIBRARIES="-L$("$PG_CONFIG" --pkglibdir) -L$("$PG_CONFIG" --libdir) -lpgcommon -lpgport -lcurl -lz -lm -lcrypto"
 FAILED=0
 
 [ -n "${UNIT_BUILD:-}" ] || trap 'rm -rf "$BUILD"' EXIT
