@@ -1,6 +1,6 @@
 # ml_score: a PostgreSQL extension, built with PGXS.
 #
-#   make && make install          needs pg_config on PATH (or PG_CONFIG=...), libcurl, zlib
+#   make && make install          needs pg_config on PATH (or PG_CONFIG=...), libcurl, OpenSSL, zlib
 #   make test / demo / bench      everything else: installs what it needs, see README.md
 #   make lint                     -Werror on gcc and clang, clang-format, cppcheck
 
@@ -9,7 +9,7 @@ EXTENSION = ml_score
 DATA = $(wildcard $(srcdir)/extension/ml_score--*.sql)
 PGFILEDESC = "ml_score - score rows with machine-learning models"
 
-SRCDIRS = src src/auth src/catalog src/codec src/monitor src/scoring src/transport
+SRCDIRS = src src/auth src/batch src/catalog src/codec src/monitor src/scoring src/transport
 srcdir ?= .
 SOURCES = $(sort $(foreach d,$(SRCDIRS),$(wildcard $(srcdir)/$(d)/*.c)))
 OBJS = $(patsubst $(srcdir)/%.c,%.o,$(SOURCES))
@@ -26,7 +26,7 @@ WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wno-unused-parameter -Wno
 # Before PostgreSQL 16, PGDLLEXPORT says nothing of visibility.
 PG_CPPFLAGS = -isystem $(PG_INCLUDES) -I$(srcdir)/src '-DPGDLLEXPORT=__attribute__((visibility("default")))'
 PG_CFLAGS = $(WARNINGS) -fvisibility=hidden $(EXTRA_CFLAGS)
-SHLIB_LINK = -lcurl -lz
+SHLIB_LINK = -lcurl -lcrypto -lz
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)

@@ -95,8 +95,8 @@ mls_blob_string_to_sign(const char *method, const char *account, const char *url
 						size_t len)
 {
 	static const char *const standard[] = {"Content-Encoding", "Content-Language"};
-	static const char *const rest[] = {"Content-MD5",	"Content-Type",	 "Date",				"If-Modified-Since",
-									   "If-Match",		"If-None-Match", "If-Unmodified-Since", "Range"};
+	static const char *const rest[] = {"Content-MD5",	"Content-Type",		   "Date", "If-Modified-Since", "If-Match",
+									   "If-None-Match", "If-Unmodified-Since", "Range"};
 	const char *host = strstr(url, "://");
 	const char *path = host == NULL ? NULL : strchr(host + 3, '/');
 	size_t path_len = path == NULL ? 0 : strcspn(path, "?");
@@ -132,8 +132,8 @@ mls_blob_sign(const char *key, const char *text, char signature[MLS_SIGNATURE_SI
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned int size = 0;
 	int len = mls_base64_decode(key, (int) strlen(key), secret);
-	bool signed_it = len > 0 && HMAC(EVP_sha256(), secret, len, (const unsigned char *) text, strlen(text), digest,
-									 &size) != NULL;
+	bool signed_it =
+		len > 0 && HMAC(EVP_sha256(), secret, len, (const unsigned char *) text, strlen(text), digest, &size) != NULL;
 
 	if (signed_it)
 		encode_signature(digest, signature);

@@ -18,8 +18,8 @@
  * What is signed of a request. url: as it is sent, the query encoded. headers: n lines "Name: value", all that are sent
  * beside Content-Length and Authorization. len: of the body.
  */
-extern char *mls_blob_string_to_sign(const char *method, const char *account, const char *url, const char *const *headers,
-									 int n, size_t len);
+extern char *mls_blob_string_to_sign(const char *method, const char *account, const char *url,
+									 const char *const *headers, int n, size_t len);
 
 /* HMAC-SHA256 of text under a base64 key, in base64. False when the key is no base64. */
 extern bool mls_blob_sign(const char *key, const char *text, char signature[MLS_SIGNATURE_SIZE]);
@@ -42,6 +42,7 @@ typedef struct MlsDelegationKey
  * delegation when that is not NULL. https_only: not over http. NULL when the key is no base64.
  */
 extern char *mls_blob_sas(const char *account, const char *container, const char *permissions, const char *start,
-						  const char *expiry, bool https_only, const char *account_key, const MlsDelegationKey *delegation);
+						  const char *expiry, bool https_only, const char *account_key,
+						  const MlsDelegationKey *delegation);
 
 #endif

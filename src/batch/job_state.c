@@ -18,8 +18,8 @@ typedef struct StateRow
 static const StateRow states[] = {
 	[MLS_JOB_EXPORTING] = {"exporting", BIT(MLS_JOB_SUBMITTING) | BIT(MLS_JOB_COMPLETED) | ENDS_EARLY},
 	[MLS_JOB_SUBMITTING] = {"submitting", BIT(MLS_JOB_RUNNING) | ENDS_EARLY},
-	[MLS_JOB_RUNNING] = {"running", BIT(MLS_JOB_DOWNLOADING) | BIT(MLS_JOB_COMPLETED) | BIT(MLS_JOB_CANCELLED) |
-										ENDS_EARLY},
+	[MLS_JOB_RUNNING] = {"running",
+						 BIT(MLS_JOB_DOWNLOADING) | BIT(MLS_JOB_COMPLETED) | BIT(MLS_JOB_CANCELLED) | ENDS_EARLY},
 	[MLS_JOB_DOWNLOADING] = {"downloading", BIT(MLS_JOB_LOADING) | ENDS_EARLY},
 	[MLS_JOB_LOADING] = {"loading", BIT(MLS_JOB_DOWNLOADING) | BIT(MLS_JOB_COMPLETED) | ENDS_EARLY},
 	[MLS_JOB_COMPLETED] = {"completed", 0},
@@ -68,9 +68,9 @@ mls_run_status(const char *status, size_t len)
 	{
 		const char *word;
 		MlsRunStatus status;
-	} words[] = {{"Completed", MLS_RUN_COMPLETED},	 {"Succeeded", MLS_RUN_COMPLETED}, {"Failed", MLS_RUN_FAILED},
-				 {"Canceled", MLS_RUN_CANCELED},	 {"Cancelled", MLS_RUN_CANCELED},
-				 {"NotResponding", MLS_RUN_STOPPED}, {"Paused", MLS_RUN_STOPPED}};
+	} words[] = {{"Completed", MLS_RUN_COMPLETED}, {"Succeeded", MLS_RUN_COMPLETED}, {"Failed", MLS_RUN_FAILED},
+				 {"Canceled", MLS_RUN_CANCELED},   {"Cancelled", MLS_RUN_CANCELED},	 {"NotResponding", MLS_RUN_STOPPED},
+				 {"Paused", MLS_RUN_STOPPED}};
 
 	for (int i = 0; i < lengthof(words); i++)
 	{

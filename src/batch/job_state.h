@@ -43,11 +43,11 @@ extern bool mls_job_state_may_follow(MlsJobState from, MlsJobState to);
 /* What Azure's word for a job's status means. */
 typedef enum MlsRunStatus
 {
-	MLS_RUN_ACTIVE,	   /* under way, also for words that nobody knows */
+	MLS_RUN_ACTIVE, /* under way, also for words that nobody knows */
 	MLS_RUN_COMPLETED,
 	MLS_RUN_FAILED,
 	MLS_RUN_CANCELED,
-	MLS_RUN_STOPPED	   /* NotResponding, Paused: nothing happens, but it may go on */
+	MLS_RUN_STOPPED /* NotResponding, Paused: nothing happens, but it may go on */
 } MlsRunStatus;
 
 /* len bytes of status, in any spelling of case. */

@@ -8,6 +8,8 @@
 #include "catalog/option.h"
 
 #include "access/reloptions.h"
+#include "batch/location.h"
+#include "batch/template.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_user_mapping.h"
 #include "catalog/url.h"
@@ -30,6 +32,7 @@ typedef enum OptionKind
 	KIND_URL,			/* char *, where requests go */
 	KIND_PROXY_URL,		/* char * */
 	KIND_FILE,			/* char *, an absolute path */
+	KIND_TEMPLATE,		/* char *, a URI with names in braces */
 	KIND_TEXT,			/* char *, goes into an HTTP header */
 	KIND_SECRET			/* same, and is never shown */
 } OptionKind;
@@ -54,8 +57,10 @@ typedef struct Option
 } Option;
 
 #define ONLINE (1U << MLS_SERVER_ONLINE)
-#define HTTP ONLINE /* the types that are talked to by HTTP */
-#define EVERY ONLINE
+#define BATCH (1U << MLS_SERVER_BATCH)
+#define BLOB (1U << MLS_SERVER_BLOB)
+#define HTTP (ONLINE | BATCH | BLOB) /* the types that are talked to by HTTP */
+#define EVERY HTTP
 
 #define MAX_COUNT 1000000
 #define MAX_DURATION_MS (24 * 60 * 60 * 1000)
@@ -75,6 +80,11 @@ typedef struct TypeRule
 static const TypeRule type_rules[] = {
 	[MLS_SERVER_ONLINE] = {"online", "url", "Give the scoring URL of the endpoint: OPTIONS (url 'https://...').",
 						   AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_KEY)},
+	[MLS_SERVER_BATCH] = {"batch", "url", "Give the URL that starts jobs: OPTIONS (url 'https://.../jobs').",
+						  AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_KEY)},
+	[MLS_SERVER_BLOB] = {"blob", "url",
+						 "Give the container's URL: OPTIONS (url 'https://ACCOUNT.blob.core.windows.net/CONTAINER').",
+						 AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_SAS) | AUTH(MLS_AUTH_SHARED_KEY)},
 };
 
 static const OptionWord format_words[] = {{"auto", MLS_FORMAT_AUTO},
@@ -91,7 +101,8 @@ static const OptionWord format_words[] = {{"auto", MLS_FORMAT_AUTO},
 
 static const OptionWord on_error_words[] = {{"fail", MLS_ON_ERROR_FAIL}, {"null", MLS_ON_ERROR_NULL}, {NULL}};
 
-static const OptionWord auth_words[] = {{"none", MLS_AUTH_NONE}, {"key", MLS_AUTH_KEY}, {NULL}};
+static const OptionWord auth_words[] = {
+	{"none", MLS_AUTH_NONE}, {"key", MLS_AUTH_KEY}, {"sas", MLS_AUTH_SAS}, {"shared_key", MLS_AUTH_SHARED_KEY}, {NULL}};
 
 static const OptionWord compression_words[] = {{"none", MLS_COMPRESSION_NONE}, {"gzip", MLS_COMPRESSION_GZIP}, {NULL}};
 
@@ -108,7 +119,7 @@ static const OptionWord compression_words[] = {{"none", MLS_COMPRESSION_NONE}, {
 static const Option option_table[] = {
 	SERVER_OPTION(url, HTTP, KIND_URL, FIELD(url)),
 	SERVER_OPTION(swagger_url, ONLINE, KIND_URL, FIELD(swagger_url)),
-	SERVER_OPTION(deployment, ONLINE, KIND_TEXT, FIELD(deployment)),
+	SERVER_OPTION(deployment, ONLINE | BATCH, KIND_TEXT, FIELD(deployment)),
 	SERVER_OPTION(request_format, ONLINE, KIND_ENUM, .words = format_words, FIELD(request_format)),
 	SERVER_OPTION(max_batch_rows, ONLINE, KIND_AUTO_OR_COUNT, 1, MAX_COUNT, FIELD(max_batch_rows)),
 	SERVER_OPTION(max_batch_bytes, ONLINE, KIND_SIZE, 1, MAX_BODY_BYTES, FIELD(max_batch_bytes)),
@@ -124,9 +135,19 @@ static const Option option_table[] = {
 	SERVER_OPTION(retry_max_delay, HTTP, KIND_DURATION, 0, MAX_DURATION_MS, FIELD(retry_max_delay_ms)),
 	SERVER_OPTION(ca_file, HTTP, KIND_FILE, .superuser_only = true, FIELD(ca_file)),
 	SERVER_OPTION(proxy, HTTP, KIND_PROXY_URL, FIELD(proxy)),
-	SERVER_OPTION(compression, HTTP, KIND_ENUM, .words = compression_words, FIELD(compression)),
-	MAPPING_OPTION(key, ONLINE, KIND_SECRET),
-	MAPPING_OPTION(token, ONLINE, KIND_SECRET),
+	SERVER_OPTION(compression, ONLINE, KIND_ENUM, .words = compression_words, FIELD(compression)),
+	SERVER_OPTION(storage, BATCH, KIND_TEXT, FIELD(storage)),
+	SERVER_OPTION(input_uri, BATCH, KIND_TEMPLATE, FIELD(input_uri)),
+	SERVER_OPTION(output_uri, BATCH, KIND_TEMPLATE, FIELD(output_uri)),
+	SERVER_OPTION(jobs_url, BATCH, KIND_URL, FIELD(jobs_url)),
+	SERVER_OPTION(workspace_url, BATCH, KIND_URL, FIELD(workspace_url)),
+	SERVER_OPTION(poll_min_interval, BATCH, KIND_DURATION, 10, MAX_DURATION_MS, FIELD(poll_min_interval_ms)),
+	SERVER_OPTION(poll_max_interval, BATCH, KIND_DURATION, 10, MAX_DURATION_MS, FIELD(poll_max_interval_ms)),
+	SERVER_OPTION(account, BLOB, KIND_TEXT, FIELD(account)),
+	MAPPING_OPTION(key, ONLINE | BATCH, KIND_SECRET),
+	MAPPING_OPTION(token, ONLINE | BATCH, KIND_SECRET),
+	MAPPING_OPTION(sas_token, BLOB, KIND_SECRET),
+	MAPPING_OPTION(account_key, BLOB, KIND_SECRET),
 };
 
 static const Option *
@@ -297,6 +318,7 @@ parse_value(const Option *option, char *value)
 {
 	OptionValue result = {0};
 	const OptionWord *word;
+	char *problem;
 
 	switch (option->kind)
 	{
@@ -330,6 +352,11 @@ parse_value(const Option *option, char *value)
 		case KIND_FILE:
 			if (!is_absolute_path(value))
 				raise_bad_value(option, value, "The value must be an absolute path on the database server.");
+			break;
+		case KIND_TEMPLATE:
+			problem = mls_template_check(value);
+			if (problem != NULL)
+				raise_bad_value(option, value, problem);
 			break;
 		case KIND_TEXT:
 		case KIND_SECRET:
@@ -376,6 +403,7 @@ store_value(MlsServer *server, const Option *option, const OptionValue *value)
 		case KIND_URL:
 		case KIND_PROXY_URL:
 		case KIND_FILE:
+		case KIND_TEMPLATE:
 		case KIND_TEXT:
 		case KIND_SECRET:
 			*(char **) field = value->text;
@@ -421,11 +449,25 @@ check_auth(const char *name, MlsServerType type, const char *value)
 			errhint("Valid values for this type are: %s.", valid.data));
 }
 
+/* Raise unless a blob server's url names a container. */
+static void
+check_location(const char *name, const char *url, const char *account)
+{
+	MlsLocation location;
+
+	if (url != NULL && !mls_location_parse(url, account, &location))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("option \"url\" of server \"%s\" names no container", name),
+				errhint("%s", type_rules[MLS_SERVER_BLOB].needed_hint));
+}
+
 void
 mls_option_check_type(const char *name, MlsServerType type, List *options)
 {
 	const TypeRule *rule = &type_rules[type];
 	bool has_needed = false;
+	char *url = NULL;
+	char *account = NULL;
 	ListCell *lc;
 
 	foreach (lc, options)
@@ -439,11 +481,17 @@ mls_option_check_type(const char *name, MlsServerType type, List *options)
 					errhint("Valid options for this type are: %s.", list_options(MLS_OPTION_OF_SERVER, 1U << type)));
 		if (strcmp(def->defname, "auth") == 0)
 			check_auth(name, type, defGetString(def));
+		if (strcmp(def->defname, "url") == 0)
+			url = defGetString(def);
+		if (strcmp(def->defname, "account") == 0)
+			account = defGetString(def);
 		has_needed |= strcmp(def->defname, rule->needed) == 0;
 	}
 	if (!has_needed)
 		ereport(ERROR, errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
 				errmsg("server \"%s\" needs the option \"%s\"", name, rule->needed), errhint("%s", rule->needed_hint));
+	if (type == MLS_SERVER_BLOB)
+		check_location(name, url, account);
 }
 
 /* Raise about an option that is unknown, or known at another place. */

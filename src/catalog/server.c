@@ -30,6 +30,8 @@ static const MlsServer defaults = {
 	.retry_base_delay_ms = 200,
 	.retry_max_delay_ms = 30 * 1000,
 	.compression = MLS_COMPRESSION_NONE,
+	.poll_min_interval_ms = 2 * 1000,
+	.poll_max_interval_ms = 60 * 1000,
 };
 
 /* Our wrapper's oid, or InvalidOid. */

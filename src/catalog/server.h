@@ -8,13 +8,17 @@
 
 typedef enum MlsServerType
 {
-	MLS_SERVER_ONLINE
+	MLS_SERVER_ONLINE,
+	MLS_SERVER_BATCH,
+	MLS_SERVER_BLOB
 } MlsServerType;
 
 typedef enum MlsAuth
 {
 	MLS_AUTH_NONE,
-	MLS_AUTH_KEY
+	MLS_AUTH_KEY,
+	MLS_AUTH_SAS,		/* blob: the mapping's sas_token in every URL */
+	MLS_AUTH_SHARED_KEY /* blob: every request signed with the account's key */
 } MlsAuth;
 
 typedef enum MlsCompression
@@ -50,6 +54,14 @@ typedef struct MlsServer
 	char *ca_file;				/* or NULL: the system's */
 	char *proxy;				/* or NULL */
 	MlsCompression compression; /* of bodies, both ways */
+	char *storage;				/* of batch servers: name of a blob server; or NULL */
+	char *input_uri;			/* templates (batch/template.h); NULL: the blob's URL */
+	char *output_uri;
+	char *jobs_url;		 /* where jobs are listed; NULL: url */
+	char *workspace_url; /* of the workspace in Azure's resource manager; or NULL */
+	int poll_min_interval_ms;
+	int poll_max_interval_ms;
+	char *account; /* of blob servers; NULL: as the url says */
 } MlsServer;
 
 /*

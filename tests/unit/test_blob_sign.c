@@ -79,13 +79,13 @@ test_sas(void)
 		  "se=2026-12-01T00%3A00%3A00Z&sp=racwdl&sv=2021-12-02&sr=c&"
 		  "sig=rEksTvDu/C6ym542rdlxqjvNtDfUUFH667ni9odCmpo%3D",
 		  "one over http, from now on");
-	check(mls_blob_sas("acct", "scoring", "rl", "2026-11-24T00:00:00Z", "2026-12-01T00:00:00Z", true, NULL,
-					   &delegation),
-		  "st=2026-11-24T00%3A00%3A00Z&se=2026-12-01T00%3A00%3A00Z&sp=rl&spr=https&sv=2021-12-02&sr=c&"
-		  "skoid=11111111-aaaa-bbbb-cccc-222222222222&sktid=33333333-aaaa-bbbb-cccc-444444444444&"
-		  "skt=2026-11-24T00%3A00%3A00Z&ske=2026-12-01T00%3A00%3A00Z&sks=b&skv=2021-12-02&"
-		  "sig=6JhhyGU08YH8myQJ87sPheytN1fXlvVgBqFK%2Bxkkepo%3D",
-		  "one of a user delegation key");
+	check(
+		mls_blob_sas("acct", "scoring", "rl", "2026-11-24T00:00:00Z", "2026-12-01T00:00:00Z", true, NULL, &delegation),
+		"st=2026-11-24T00%3A00%3A00Z&se=2026-12-01T00%3A00%3A00Z&sp=rl&spr=https&sv=2021-12-02&sr=c&"
+		"skoid=11111111-aaaa-bbbb-cccc-222222222222&sktid=33333333-aaaa-bbbb-cccc-444444444444&"
+		"skt=2026-11-24T00%3A00%3A00Z&ske=2026-12-01T00%3A00%3A00Z&sks=b&skv=2021-12-02&"
+		"sig=6JhhyGU08YH8myQJ87sPheytN1fXlvVgBqFK%2Bxkkepo%3D",
+		"one of a user delegation key");
 	ok(mls_blob_sas(account, "scoring", "rl", "", "2026-12-01T00:00:00Z", true, "?", NULL) == NULL,
 	   "none of a key that is no base64");
 }

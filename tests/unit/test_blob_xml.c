@@ -20,13 +20,14 @@ test_listing(void)
 {
 	MlsBlobListing listing;
 
-	ok(read_listing("\xEF\xBB\xBF<?xml version=\"1.0\" encoding=\"utf-8\"?>"
-					"<EnumerationResults ServiceEndpoint=\"http://a/>\" ContainerName='c'><Prefix>x/</Prefix><Blobs>"
-					"<Blob><Name>x/a &amp; &#228;&#x42;.csv</Name><Properties><Etag>0x8D</Etag>"
-					"<Content-Length>5120</Content-Length><BlobType>BlockBlob</BlobType></Properties><Metadata/></Blob>"
-					"<Blob><Name><![CDATA[x/<b>]]></Name><Properties><Content-Length>0</Content-Length></Properties></Blob>"
-					"</Blobs><NextMarker>m&lt;1</NextMarker></EnumerationResults>\n",
-					&listing),
+	ok(read_listing(
+		   "\xEF\xBB\xBF<?xml version=\"1.0\" encoding=\"utf-8\"?>"
+		   "<EnumerationResults ServiceEndpoint=\"http://a/>\" ContainerName='c'><Prefix>x/</Prefix><Blobs>"
+		   "<Blob><Name>x/a &amp; &#228;&#x42;.csv</Name><Properties><Etag>0x8D</Etag>"
+		   "<Content-Length>5120</Content-Length><BlobType>BlockBlob</BlobType></Properties><Metadata/></Blob>"
+		   "<Blob><Name><![CDATA[x/<b>]]></Name><Properties><Content-Length>0</Content-Length></Properties></Blob>"
+		   "</Blobs><NextMarker>m&lt;1</NextMarker></EnumerationResults>\n",
+		   &listing),
 	   "a page is read");
 	ok(listing.n == 2 && strcmp(listing.items[0].name, "x/a & \xC3\xA4"
 													   "B.csv") == 0,

@@ -1,10 +1,11 @@
-/* sources: src/batch/job_state.c src/batch/template.c
+/* sources: src/batch/job_state.c src/batch/template.c src/batch/location.c
  *
- * test_job_state.c - a batch job's states, Azure's words, and URI templates.
+ * test_job_state.c - a batch job's states, Azure's words, URI templates, and the places that blob URLs name.
  */
 #include "postgres.h"
 
 #include "batch/job_state.h"
+#include "batch/location.h"
 #include "batch/template.h"
 #include "tap.h"
 
@@ -36,14 +37,25 @@ test_words(void)
 	{
 		const char *word;
 		MlsRunStatus status;
-	} cases[] = {{"NotStarted", MLS_RUN_ACTIVE},	  {"Queued", MLS_RUN_ACTIVE},	   {"Preparing", MLS_RUN_ACTIVE},
-				 {"Provisioning", MLS_RUN_ACTIVE},	  {"Starting", MLS_RUN_ACTIVE},	   {"Running", MLS_RUN_ACTIVE},
-				 {"Finalizing", MLS_RUN_ACTIVE},	  {"CancelRequested", MLS_RUN_ACTIVE},
-				 {"Unknown", MLS_RUN_ACTIVE},		  {"SomethingNew", MLS_RUN_ACTIVE}, {"", MLS_RUN_ACTIVE},
-				 {"Completed", MLS_RUN_COMPLETED},	  {"completed", MLS_RUN_COMPLETED},
-				 {"Failed", MLS_RUN_FAILED},		  {"FAILED", MLS_RUN_FAILED},
-				 {"Canceled", MLS_RUN_CANCELED},	  {"canceled", MLS_RUN_CANCELED},
-				 {"NotResponding", MLS_RUN_STOPPED}, {"Paused", MLS_RUN_STOPPED}};
+	} cases[] = {{"NotStarted", MLS_RUN_ACTIVE},
+				 {"Queued", MLS_RUN_ACTIVE},
+				 {"Preparing", MLS_RUN_ACTIVE},
+				 {"Provisioning", MLS_RUN_ACTIVE},
+				 {"Starting", MLS_RUN_ACTIVE},
+				 {"Running", MLS_RUN_ACTIVE},
+				 {"Finalizing", MLS_RUN_ACTIVE},
+				 {"CancelRequested", MLS_RUN_ACTIVE},
+				 {"Unknown", MLS_RUN_ACTIVE},
+				 {"SomethingNew", MLS_RUN_ACTIVE},
+				 {"", MLS_RUN_ACTIVE},
+				 {"Completed", MLS_RUN_COMPLETED},
+				 {"completed", MLS_RUN_COMPLETED},
+				 {"Failed", MLS_RUN_FAILED},
+				 {"FAILED", MLS_RUN_FAILED},
+				 {"Canceled", MLS_RUN_CANCELED},
+				 {"canceled", MLS_RUN_CANCELED},
+				 {"NotResponding", MLS_RUN_STOPPED},
+				 {"Paused", MLS_RUN_STOPPED}};
 
 	for (int i = 0; i < lengthof(cases); i++)
 		ok(mls_run_status(cases[i].word, strlen(cases[i].word)) == cases[i].status, "status \"%s\"", cases[i].word);
@@ -95,10 +107,42 @@ test_templates(void)
 	ok(mls_template_uses_sas("a{sas}") && !mls_template_uses_sas("a{path}"), "{sas} is seen");
 }
 
+static void
+check_location(const char *url, const char *account, const char *expected)
+{
+	MlsLocation location;
+	const char *got = "none";
+
+	if (mls_location_parse(url, account, &location))
+		got = psprintf("%s %s %s /%s", location.account, location.service, location.container, location.prefix);
+	if (!ok(strcmp(got, expected) == 0, "%s", url))
+		printf("#   got:      %s\n#   expected: %s\n", got, expected);
+}
+
+static void
+test_locations(void)
+{
+	check_location("https://acct.blob.core.windows.net/scoring", NULL,
+				   "acct https://acct.blob.core.windows.net scoring /");
+	check_location("https://acct.blob.core.windows.net/scoring/a/b%20c/", NULL,
+				   "acct https://acct.blob.core.windows.net scoring /a/b%20c");
+	check_location("http://127.0.0.1:10000/devstoreaccount1/scoring/x", NULL,
+				   "devstoreaccount1 http://127.0.0.1:10000/devstoreaccount1 scoring /x");
+	check_location("http://localhost:10000/dev/scoring", NULL, "dev http://localhost:10000/dev scoring /");
+	check_location("http://[::1]:10000/dev/scoring", NULL, "dev http://[::1]:10000/dev scoring /");
+	check_location("https://files.example.com/scoring", "acct", "acct https://files.example.com scoring /");
+	check_location("https://acct.blob.core.windows.net", NULL, "none");
+	check_location("https://acct.blob.core.windows.net/", NULL, "none");
+	check_location("https://acct.blob.core.windows.net/?sv=1", NULL, "none");
+	check_location("http://127.0.0.1:10000/devstoreaccount1", NULL, "none");
+	check_location("acct/scoring", NULL, "none");
+}
+
 int
 main(void)
 {
 	test_states();
+	test_locations();
 	test_words();
 	test_poll_delay();
 	test_templates();
