@@ -61,8 +61,9 @@ add_column(MlsEncoder *encoder, const char *name, int source, MlsValueWriter *wr
 		mls_json_write_string(&prefix, name, strlen(name));
 		mls_json_write_char(&prefix, ':');
 	}
-	column->prefix = prefix.data;
 	column->prefix_len = prefix.len;
+	appendStringInfoSpaces(&prefix, MLS_JSON_PADDED);
+	column->prefix = prefix.data;
 }
 
 /*
@@ -331,7 +332,7 @@ write_row(MlsEncoder *encoder, const Datum *values, const bool *nulls, StringInf
 	{
 		MlsEncodedColumn *column = &encoder->columns[i];
 
-		mls_json_write_raw(out, column->prefix, column->prefix_len);
+		mls_json_write_padded(out, column->prefix, column->prefix_len);
 		if (nulls[column->source])
 			mls_json_write_raw(out, "null", 4);
 		else

@@ -14,7 +14,7 @@ typedef struct MlsEncodedColumn
 	const char *name; /* UTF-8 */
 	int source;		  /* index into the values that a row is written from */
 	MlsValueWriter *writer;
-	const char *prefix; /* what stands before the value: a comma, the key */
+	const char *prefix; /* what stands before the value: a comma, the key; padded for mls_json_write_padded */
 	int prefix_len;
 	const char *datatype; /* of a tensor */
 } MlsEncodedColumn;

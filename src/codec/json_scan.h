@@ -20,6 +20,12 @@ mls_json_special8(uint64 word)
 	return (found & MLS_EVERY_BYTE(0x80)) != 0;
 }
 
+static inline bool
+mls_json_special(unsigned char c)
+{
+	return c < 0x20 || c == '"' || c == '\\';
+}
+
 /* The first byte from p on that is a control character, a quote or a backslash, or end. */
 static inline const char *
 mls_json_plain_end(const char *p, const char *end)
@@ -33,7 +39,7 @@ mls_json_plain_end(const char *p, const char *end)
 			break;
 		p += 8;
 	}
-	while (p < end && (unsigned char) *p >= 0x20 && *p != '"' && *p != '\\')
+	while (p < end && !mls_json_special(*p))
 		p++;
 	return p;
 }

@@ -23,6 +23,25 @@ mls_json_write_raw(StringInfo out, const char *bytes, int n)
 	out->len += n;
 }
 
+/*
+ * The same for a text that is written again and again and mostly short: 16 bytes can be read at bytes however few n is,
+ * so that no call is needed to copy them.
+ */
+#define MLS_JSON_PADDED 16
+
+static inline void
+mls_json_write_padded(StringInfo out, const char *bytes, int n)
+{
+	if (unlikely(n > MLS_JSON_PADDED))
+	{
+		mls_json_write_raw(out, bytes, n);
+		return;
+	}
+	mls_json_reserve(out, MLS_JSON_PADDED);
+	memcpy(out->data + out->len, bytes, MLS_JSON_PADDED);
+	out->len += n;
+}
+
 static inline void
 mls_json_write_char(StringInfo out, char c)
 {

@@ -41,6 +41,12 @@ test_numbers(void)
 	wrote("-0.0");
 	mls_json_write_double(&out, 1e300, true);
 	wrote("1e+300");
+	mls_json_write_double(&out, 99999999999, true);
+	wrote("99999999999.0");
+	mls_json_write_double(&out, 123456789012, true);
+	wrote("123456789012.0");
+	mls_json_write_double(&out, 0.25, true);
+	wrote("0.25");
 	mls_json_write_float(&out, 0.1f, true);
 	wrote("0.1");
 	mls_json_write_float(&out, 16777216, true);
@@ -60,6 +66,31 @@ shortest(double value)
 	wrote(expected);
 }
 
+/* The same without a line for each. */
+static bool
+is_shortest(double value)
+{
+	char expected[DOUBLE_SHORTEST_DECIMAL_LEN];
+	bool same;
+
+	double_to_shortest_decimal_buf(value, expected);
+	mls_json_write_double(&out, value, false);
+	mls_json_write_char(&out, '\0');
+	same = strcmp(out.data, expected) == 0;
+	resetStringInfo(&out);
+	return same;
+}
+
+static void
+test_ten_thousandths(void)
+{
+	int wrong = 0;
+
+	for (int i = -30000; i <= 30000; i++)
+		wrong += i != 0 && !is_shortest(i / 10000.0);
+	ok(wrong == 0, "ten thousandths from -3 to 3: %d wrong", wrong);
+}
+
 static void
 test_shortest(void)
 {
@@ -77,6 +108,11 @@ test_shortest(void)
 			shortest(-(double) (i * i * i) / scales[j]);
 		}
 	}
+	shortest(0.00005);
+	shortest(0.12345);
+	shortest(9.99995);
+	shortest(1234567.8901);
+	shortest(0.30000000000000004);
 	shortest(99999999999.99);
 	shortest(100000000000.5);
 	shortest(0.00001);
@@ -168,6 +204,7 @@ main(void)
 	initStringInfo(&out);
 	test_numbers();
 	test_shortest();
+	test_ten_thousandths();
 	test_strings();
 	test_round_trip();
 	test_base64();
