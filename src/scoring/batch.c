@@ -17,6 +17,7 @@ mls_batch_create(MemoryContext owner)
 	initStringInfo(&batch->rows);
 	dlist_init(&batch->waiting);
 	dlist_init(&batch->sent);
+	dlist_init(&batch->arrived);
 	MemoryContextSwitchTo(old);
 	return batch;
 }
@@ -64,27 +65,34 @@ mls_batch_reset(MlsBatch *batch, int max_tuples)
 	batch->unfinished = 0;
 }
 
-/*
- * Eight bytes at a time: tuples are a hundred bytes or so, and every one is hashed. What hashes alike is compared, so a
- * simple mix does.
- */
+/* What hashes alike is compared, so a simple mix does. */
+static inline uint64
+mix(uint64 hash, const char *eight_bytes)
+{
+	uint64 word;
+
+	memcpy(&word, eight_bytes, sizeof(word));
+	hash = (hash ^ word) * UINT64CONST(0x9E3779B97F4A7C15);
+	return hash ^ (hash >> 32);
+}
+
+/* Two words at a time, which do not wait for each other: tuples are a hundred bytes or so, and every one is hashed. */
 static uint32
 hash_tuple(const char *data, int len)
 {
-	const uint64 multiplier = UINT64CONST(0x9E3779B97F4A7C15);
-	uint64 hash = (uint64) len * multiplier;
-	uint64 word;
+	uint64 even = (uint64) len;
+	uint64 odd = 1;
+	char rest[16] = {0};
 
-	for (; len >= (int) sizeof(word); len -= sizeof(word), data += sizeof(word))
+	for (; len >= 16; len -= 16, data += 16)
 	{
-		memcpy(&word, data, sizeof(word));
-		hash = (hash ^ word) * multiplier;
-		hash ^= hash >> 32;
+		even = mix(even, data);
+		odd = mix(odd, data + 8);
 	}
-	word = 0;
-	memcpy(&word, data, len);
-	hash = (hash ^ word) * multiplier;
-	return (uint32) (hash >> 32);
+	memcpy(rest, data, len);
+	even = mix(even, rest);
+	odd = mix(odd ^ even, rest + 8);
+	return (uint32) odd;
 }
 
 /* Look for a tuple equal to the one just encoded; -1 and the bucket where it belongs when there is none. */
@@ -220,19 +228,19 @@ mls_batch_finish(MlsBatch *batch, MlsSegment *segment)
 	drop_segment(segment);
 }
 
+static void
+drop_segments(dlist_head *segments)
+{
+	while (!dlist_is_empty(segments))
+		drop_segment(dlist_head_element(MlsSegment, node, segments));
+}
+
 void
 mls_batch_cut(MlsBatch *batch)
 {
-	dlist_mutable_iter iter;
-
-	dlist_foreach_modify(iter, &batch->waiting)
-	{
-		drop_segment(dlist_container(MlsSegment, node, iter.cur));
-	}
-	dlist_foreach_modify(iter, &batch->sent)
-	{
-		drop_segment(dlist_container(MlsSegment, node, iter.cur));
-	}
+	drop_segments(&batch->waiting);
+	drop_segments(&batch->sent);
+	drop_segments(&batch->arrived);
 }
 
 Size

@@ -45,6 +45,7 @@ struct MlsBatch
 	int unfinished;		/* tuples without result or failure */
 	dlist_head waiting; /* segments not sent yet */
 	dlist_head sent;
+	dlist_head arrived; /* whose exchange is done, to be collected */
 };
 
 extern MlsBatch *mls_batch_create(MemoryContext owner);

@@ -267,7 +267,6 @@ collect_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment)
 	char *reason;
 	int bad_row;
 
-	call->in_flight--;
 	if (call->timer)
 		call->timer(call->timer_arg, now_us() - segment->sent_at);
 	if (failure)
@@ -326,31 +325,69 @@ send_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment)
 	call->in_flight++;
 }
 
-void
-mls_call_advance(MlsCall *call)
+/*
+ * Take what came off the wire out of the way. True if a failure is among it: what that says of the endpoint or of the
+ * rows comes before further requests.
+ */
+static bool
+set_arrived_apart(MlsCall *call, MlsBatch *batch)
+{
+	bool failed = false;
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &batch->sent)
+	{
+		MlsSegment *segment = dlist_container(MlsSegment, node, iter.cur);
+
+		if (!mls_exchange_done(segment->exchange))
+			continue;
+		failed |= mls_exchange_failure(segment->exchange) != NULL;
+		dlist_delete(&segment->node);
+		dlist_push_tail(&batch->arrived, &segment->node);
+		call->in_flight--;
+	}
+	return failed;
+}
+
+/* Put on the wire what there is room for, the oldest batch's first. */
+static void
+send_waiting(MlsCall *call)
 {
 	int parallel = call->unbatched ? 1 : mls_endpoint_parallel(call->endpoint);
-	dlist_iter batches;
-	dlist_mutable_iter segments;
+	dlist_iter iter;
 
-	if (call->in_flight + call->waiting == 0)
-		return;
-	dlist_foreach(batches, &call->closed)
+	dlist_foreach(iter, &call->closed)
 	{
-		MlsBatch *batch = dlist_container(MlsBatch, node, batches.cur);
+		MlsBatch *batch = dlist_container(MlsBatch, node, iter.cur);
 
-		if (batch->unfinished == 0)
-			continue;
-		dlist_foreach_modify(segments, &batch->sent)
-		{
-			MlsSegment *segment = dlist_container(MlsSegment, node, segments.cur);
-
-			if (mls_exchange_done(segment->exchange))
-				collect_segment(call, batch, segment);
-		}
 		while (call->in_flight < parallel && !dlist_is_empty(&batch->waiting))
 			send_segment(call, batch, dlist_head_element(MlsSegment, node, &batch->waiting));
 	}
+}
+
+/* The endpoint gets its next requests before the replies to the last are read, so that it does not wait for that. */
+void
+mls_call_advance(MlsCall *call)
+{
+	bool failed = false;
+	dlist_iter iter;
+
+	if (call->in_flight + call->waiting == 0)
+		return;
+	dlist_foreach(iter, &call->closed)
+	{
+		failed |= set_arrived_apart(call, dlist_container(MlsBatch, node, iter.cur));
+	}
+	if (!failed)
+		send_waiting(call);
+	dlist_foreach(iter, &call->closed)
+	{
+		MlsBatch *batch = dlist_container(MlsBatch, node, iter.cur);
+
+		while (!dlist_is_empty(&batch->arrived))
+			collect_segment(call, batch, dlist_head_element(MlsSegment, node, &batch->arrived));
+	}
+	send_waiting(call);
 }
 
 bool
