@@ -54,6 +54,25 @@ object_aclcheck(Oid class_id, Oid object_id, Oid role, AclMode mode)
 	Assert(class_id == ForeignServerRelationId);
 	return pg_foreign_server_aclcheck(object_id, role, mode);
 }
+
+#include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
+static inline bool
+object_ownercheck(Oid class_id, Oid object_id, Oid role)
+{
+	if (class_id == DatabaseRelationId)
+		return pg_database_ownercheck(object_id, role);
+	Assert(class_id == ExtensionRelationId);
+	return pg_extension_ownercheck(object_id, role);
+}
+#endif
+
+/* PostgreSQL 17: a background worker may connect as a role that has no LOGIN. */
+#if PG_VERSION_NUM < 170000
+#define MLS_BYPASS_ROLE_LOGIN_CHECK 0
+#else
+#include "postmaster/bgworker.h"
+#define MLS_BYPASS_ROLE_LOGIN_CHECK BGWORKER_BYPASS_ROLELOGINCHECK
 #endif
 
 /* PostgreSQL 17: intervals may be infinite. */

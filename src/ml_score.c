@@ -7,6 +7,7 @@
 #include "miscadmin.h"
 #include "scoring/rewrite.h"
 #include "transport/exchange.h"
+#include "worker/worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -23,4 +24,5 @@ _PG_init(void)
 	mls_catalog_init();
 	mls_transport_init();
 	mls_planner_init();
+	mls_worker_init();
 }

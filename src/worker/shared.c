@@ -1,0 +1,352 @@
+/*
+ * shared.c - the shared memory of the worker family.
+ */
+#include "worker/shared.h"
+
+#include <signal.h>
+
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
+#include "storage/shmem.h"
+
+#define TRANCHE "ml_score workers"
+#define MESSAGES 64
+#define HOLDS 64
+#define HOLD_SECONDS 5
+
+/* A process of ours in a database. */
+typedef struct Presence
+{
+	int pid; /* 0: free */
+	Oid dboid;
+	bool supervisor;
+	bool serving; /* a supervisor that found the extension */
+	Latch *latch;
+} Presence;
+
+typedef struct Hold
+{
+	int pid; /* 0: free */
+	Oid dboid;
+} Hold;
+
+typedef struct Shared
+{
+	Latch *launcher;
+	int messages; /* in the ring */
+	int first_message;
+	bool overflowed; /* a message did not fit: look at everything */
+	MlsLauncherMessage ring[MESSAGES];
+	Hold holds[HOLDS];
+	int capacity; /* of both arrays that follow */
+	Presence *presences;
+	MlsWorkerStatus *statuses; /* free: dboid is InvalidOid */
+} Shared;
+
+static shmem_request_hook_type previous_request_hook;
+static shmem_startup_hook_type previous_startup_hook;
+
+static Shared *shared; /* NULL: not preloaded */
+static LWLock *lock;   /* for all of it */
+static Presence *own_presence;
+static bool holds_any;
+
+static Size
+shared_size(void)
+{
+	Size size = MAXALIGN(sizeof(Shared));
+
+	size = add_size(size, mul_size(max_worker_processes, MAXALIGN(sizeof(Presence))));
+	return add_size(size, mul_size(max_worker_processes, MAXALIGN(sizeof(MlsWorkerStatus))));
+}
+
+static void
+request_shmem(void)
+{
+	if (previous_request_hook)
+		previous_request_hook();
+	RequestAddinShmemSpace(shared_size());
+	RequestNamedLWLockTranche(TRANCHE, 1);
+}
+
+static void
+startup_shmem(void)
+{
+	bool found;
+
+	if (previous_startup_hook)
+		previous_startup_hook();
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	shared = ShmemInitStruct("ml_score workers", shared_size(), &found);
+	if (!found)
+	{
+		memset(shared, 0, shared_size());
+		shared->capacity = max_worker_processes;
+		shared->presences = (Presence *) ((char *) shared + MAXALIGN(sizeof(Shared)));
+		shared->statuses =
+			(MlsWorkerStatus *) ((char *) shared->presences + shared->capacity * MAXALIGN(sizeof(Presence)));
+	}
+	lock = &GetNamedLWLockTranche(TRANCHE)->lock;
+	LWLockRelease(AddinShmemInitLock);
+}
+
+void
+mls_worker_shmem_init(void)
+{
+	previous_request_hook = shmem_request_hook;
+	shmem_request_hook = request_shmem;
+	previous_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = startup_shmem;
+}
+
+static void
+forget_launcher(int code, Datum arg)
+{
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	shared->launcher = NULL;
+	LWLockRelease(lock);
+}
+
+void
+mls_worker_shared_be_launcher(void)
+{
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	shared->launcher = MyLatch;
+	LWLockRelease(lock);
+	before_shmem_exit(forget_launcher, 0);
+}
+
+bool
+mls_worker_shared_next_message(MlsLauncherMessage *message)
+{
+	bool found = true;
+
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	if (shared->messages > 0)
+	{
+		*message = shared->ring[shared->first_message];
+		shared->first_message = (shared->first_message + 1) % MESSAGES;
+		shared->messages--;
+	}
+	else if (shared->overflowed)
+	{
+		*message = (MlsLauncherMessage){MLS_NEWS_ALL, InvalidOid};
+		shared->overflowed = false;
+	}
+	else
+		found = false;
+	LWLockRelease(lock);
+	return found;
+}
+
+/* The lock is held exclusively. */
+static void
+tell(MlsLauncherNews news, Oid dboid)
+{
+	if (shared->messages < MESSAGES)
+		shared->ring[(shared->first_message + shared->messages++) % MESSAGES] = (MlsLauncherMessage){news, dboid};
+	else
+		shared->overflowed = true;
+	if (shared->launcher != NULL)
+		SetLatch(shared->launcher);
+}
+
+void
+mls_worker_shared_tell(MlsLauncherNews news, Oid dboid)
+{
+	if (shared == NULL)
+		return;
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	tell(news, dboid);
+	LWLockRelease(lock);
+}
+
+static bool
+is_held(Oid dboid)
+{
+	for (int i = 0; i < HOLDS; i++)
+		if (shared->holds[i].pid != 0 && shared->holds[i].dboid == dboid)
+			return true;
+	return false;
+}
+
+bool
+mls_worker_shared_is_held(Oid dboid)
+{
+	bool held;
+
+	LWLockAcquire(lock, LW_SHARED);
+	held = is_held(dboid);
+	LWLockRelease(lock);
+	return held;
+}
+
+static void
+leave(int code, Datum arg)
+{
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	for (int i = 0; own_presence->supervisor && i < shared->capacity; i++)
+		if (shared->statuses[i].dboid == own_presence->dboid)
+			memset(&shared->statuses[i], 0, sizeof(MlsWorkerStatus));
+	memset(own_presence, 0, sizeof(Presence));
+	LWLockRelease(lock);
+}
+
+bool
+mls_worker_shared_enter(Oid dboid, bool supervisor)
+{
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	for (int i = 0; own_presence == NULL && i < shared->capacity; i++)
+	{
+		if (shared->presences[i].pid == 0 && !is_held(dboid))
+		{
+			own_presence = &shared->presences[i];
+			*own_presence =
+				(Presence){.pid = MyProcPid, .dboid = dboid, .supervisor = supervisor, .latch = &MyProc->procLatch};
+		}
+	}
+	LWLockRelease(lock);
+	if (own_presence == NULL)
+		return false;
+	/* Called after what InitPostgres registers later: who is gone from here no longer counts as in the database. */
+	on_shmem_exit(leave, 0);
+	return true;
+}
+
+void
+mls_worker_shared_set_serving(bool serving)
+{
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	own_presence->serving = serving;
+	LWLockRelease(lock);
+}
+
+void
+mls_worker_shared_wake(Oid dboid)
+{
+	bool served = false;
+
+	if (shared == NULL)
+		return;
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	for (int i = 0; i < shared->capacity; i++)
+	{
+		Presence *presence = &shared->presences[i];
+
+		if (presence->pid != 0 && presence->dboid == dboid && presence->supervisor)
+		{
+			SetLatch(presence->latch);
+			served |= presence->serving;
+		}
+	}
+	if (!served)
+		tell(MLS_NEWS_LOOK, dboid);
+	LWLockRelease(lock);
+}
+
+/* Tell all in the database to end; how many there are. */
+static int
+end_all_in(Oid dboid)
+{
+	int count = 0;
+
+	LWLockAcquire(lock, LW_SHARED);
+	for (int i = 0; i < shared->capacity; i++)
+	{
+		if (shared->presences[i].pid != 0 && shared->presences[i].dboid == dboid)
+		{
+			kill(shared->presences[i].pid, SIGTERM);
+			count++;
+		}
+	}
+	LWLockRelease(lock);
+	return count;
+}
+
+void
+mls_worker_shared_hold(Oid dboid)
+{
+	int tries = HOLD_SECONDS * 100;
+
+	if (shared == NULL)
+		return;
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	for (int i = 0; i < HOLDS; i++)
+	{
+		if (shared->holds[i].pid == 0)
+		{
+			shared->holds[i] = (Hold){MyProcPid, dboid};
+			holds_any = true;
+			break;
+		}
+	}
+	LWLockRelease(lock);
+	while (end_all_in(dboid) > 0 && tries-- > 0)
+	{
+		CHECK_FOR_INTERRUPTS();
+		pg_usleep(10 * 1000);
+	}
+}
+
+void
+mls_worker_shared_release(void)
+{
+	if (!holds_any)
+		return;
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	for (int i = 0; i < HOLDS; i++)
+	{
+		if (shared->holds[i].pid == MyProcPid)
+		{
+			shared->holds[i].pid = 0;
+			tell(MLS_NEWS_LOOK, shared->holds[i].dboid);
+		}
+	}
+	holds_any = false;
+	LWLockRelease(lock);
+}
+
+int
+mls_worker_shared_show(int slot, const MlsWorkerStatus *status)
+{
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	for (int i = 0; slot < 0 && i < shared->capacity; i++)
+		if (!OidIsValid(shared->statuses[i].dboid))
+			slot = i;
+	if (slot >= 0)
+		shared->statuses[slot] = *status;
+	LWLockRelease(lock);
+	return slot;
+}
+
+void
+mls_worker_shared_unshow(int slot)
+{
+	if (slot < 0)
+		return;
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	memset(&shared->statuses[slot], 0, sizeof(MlsWorkerStatus));
+	LWLockRelease(lock);
+}
+
+MlsWorkerStatus *
+mls_worker_list(const MlsWorkerKind *kind, int *count)
+{
+	MlsWorkerStatus *list;
+
+	*count = 0;
+	if (shared == NULL)
+		return NULL;
+	list = palloc(sizeof(MlsWorkerStatus) * shared->capacity);
+	LWLockAcquire(lock, LW_SHARED);
+	for (int i = 0; i < shared->capacity; i++)
+	{
+		if (shared->statuses[i].dboid == MyDatabaseId && mls_worker_kind(shared->statuses[i].kind) == kind)
+			list[(*count)++] = shared->statuses[i];
+	}
+	LWLockRelease(lock);
+	return list;
+}

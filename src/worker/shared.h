@@ -1,0 +1,83 @@
+/*
+ * shared.h - what the processes of src/worker share: who runs where, who must stay away, what the launcher is told.
+ */
+#ifndef MLS_WORKER_SHARED_H
+#define MLS_WORKER_SHARED_H
+
+#include "worker/worker.h"
+
+#define MLS_WORKER_LIBRARY "ml_score"
+
+/* What the launcher is told of a database. */
+typedef enum MlsLauncherNews
+{
+	MLS_NEWS_LOOK,	   /* perhaps it has the extension by now */
+	MLS_NEWS_SERVED,   /* its supervisor found the extension */
+	MLS_NEWS_UNSERVED, /* its supervisor found none, and ends */
+	MLS_NEWS_ALL	   /* look at the list of databases, and into each without a supervisor */
+} MlsLauncherNews;
+
+typedef struct MlsLauncherMessage
+{
+	MlsLauncherNews news;
+	Oid dboid;
+} MlsLauncherMessage;
+
+/* The postmaster's part, from _PG_init. */
+extern void mls_worker_shmem_init(void);
+
+/* The launcher: be the one that messages go to; take the next message, false when there is none. */
+extern void mls_worker_shared_be_launcher(void);
+extern bool mls_worker_shared_next_message(MlsLauncherMessage *message);
+
+/* Tell the launcher. */
+extern void mls_worker_shared_tell(MlsLauncherNews news, Oid dboid);
+
+/*
+ * A supervisor or worker says that it is about to connect to a database; it is forgotten when the process ends. False:
+ * it must not, because someone needs the database for himself.
+ */
+extern bool mls_worker_shared_enter(Oid dboid, bool supervisor);
+
+/* The supervisor found the extension, or no longer does: whether commits reach it or the launcher. */
+extern void mls_worker_shared_set_serving(bool serving);
+
+/* Have the database's supervisor look again; the launcher, when there is none. */
+extern void mls_worker_shared_wake(Oid dboid);
+
+/*
+ * Keep supervisor and workers out of a database: those that are there are told to end and waited for, a few seconds at
+ * the most. Until mls_worker_shared_release(), which lets go of all that this process holds.
+ */
+extern void mls_worker_shared_hold(Oid dboid);
+extern void mls_worker_shared_release(void);
+extern bool mls_worker_shared_is_held(Oid dboid);
+
+/* Show a wanted worker's status under slot (-1: none yet); the slot, or -1 when there is no room. */
+extern int mls_worker_shared_show(int slot, const MlsWorkerStatus *status);
+extern void mls_worker_shared_unshow(int slot);
+
+/* process.c: what stands in bgw_extra for a worker. */
+typedef struct MlsWorkerOrder
+{
+	Oid dboid;
+	Oid owner;
+	int64 key;
+	int64 version;
+	int kind;
+	int index;
+	int count;
+	bool owner_logs_in;
+	char name[NAMEDATALEN];
+} MlsWorkerOrder;
+
+/* Have the launcher read the list of databases when the running transaction is committed. */
+extern void mls_worker_list_at_commit(void);
+
+/* The registered kinds. */
+extern const MlsWorkerKind *mls_worker_kind(int number); /* NULL past the last */
+
+/* hold.c: have utility statements that need a database to themselves get it. From _PG_init. */
+extern void mls_worker_hold_init(void);
+
+#endif
