@@ -6,8 +6,12 @@
 #   two_columns       two named numbers a row (peers/two_columns.py)
 #   mlflow            MLflow's own model server
 #   fault_server      misbehaves in every way (peers/fault_server.py)
+#   kafka             Apache Kafka as Event Hubs speaks it (kafka.sh)
 #
 # shellcheck shell=bash
+
+. "$ROOT/tests/lib/tls.sh"
+. "$ROOT/tests/lib/kafka.sh"
 
 # peer_url NAME: http://127.0.0.1:PORT of a peer that was started.
 peer_url() {
@@ -45,6 +49,9 @@ launch() {
 		start_peer "$name" "$port" env -C "$CACHE/mlflow" PATH="$CACHE/venv-mlflow/bin:$PATH" OMP_NUM_THREADS=1 \
 			MLFLOW_DISABLE_TELEMETRY=true mlflow models serve -m model --env-manager local -h 127.0.0.1 -p "$port" --workers 1
 		;;
+	kafka)
+		start_kafka
+		;;
 	*)
 		[ -f "$ROOT/tests/peers/$name.py" ] || die "no such peer: $name"
 		start_peer "$name" "$port" /usr/bin/python3 "$ROOT/tests/peers/$name.py" --port "$port"
@@ -63,16 +70,25 @@ start_peer() {
 	echo "$port" >"$RUN/peers/$name.port"
 }
 
-# Healthy: answers HTTP at all.
 wait_healthy() {
-	local name=$1 i
-	for ((i = 0; i < 600; i++)); do
-		if curl -sS -o /dev/null -m 2 "$(peer_url "$name")/" 2>/dev/null; then return 0; fi
-		kill -0 "$(cat "$RUN/peers/$name.pid")" 2>/dev/null || break
-		sleep 0.1
-	done
+	local name=$1
+	case $name in
+	kafka) kafka_healthy && return 0 ;;
+	*) answers_http "$name" && return 0 ;;
+	esac
 	tail -n 15 "$RUN/peers/$name.log" >&2
 	die "peer $name did not start"
+}
+
+# Healthy: answers HTTP at all.
+answers_http() {
+	local i
+	for ((i = 0; i < 600; i++)); do
+		if curl -sS -o /dev/null -m 2 "$(peer_url "$1")/" 2>/dev/null; then return 0; fi
+		kill -0 "$(cat "$RUN/peers/$1.pid")" 2>/dev/null || return 1
+		sleep 0.1
+	done
+	return 1
 }
 
 build_fast_endpoint() {
