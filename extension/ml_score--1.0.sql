@@ -54,6 +54,20 @@ Arguments: the server (the caller needs USAGE on it); the function''s name as an
 Outputs that repeat an input are left out; of several others each becomes an OUT column.
 Errors: undefined_object for an unknown server; fdw_schema_not_found when nothing can be inferred, with the reason and the CREATE FUNCTION to fill in; those of CREATE FUNCTION.';
 
+/* Events of a stream, tried out by hand. */
+
+CREATE FUNCTION ml_score.decode_event(format text, body bytea, options jsonb DEFAULT '{}') RETURNS SETOF record
+LANGUAGE C STABLE PARALLEL SAFE ROWS 1 AS 'MODULE_PATHNAME', 'mls_decode_event';
+COMMENT ON FUNCTION ml_score.decode_event(text, bytea, jsonb) IS
+'the rows that a stream would make of one event: call it in FROM, with the columns to fill, such as ml_score.decode_event(''json'', body) AS e(id bigint, at timestamptz).
+Arguments: the format (json, json_lines, json_array, csv, avro, raw, eventgrid); the event''s bytes, NULL for a tombstone; the format''s options, an object.
+Errors: invalid_parameter_value for an unknown format or option and columns that no event could fill; what is wrong with the event with the SQLSTATE that its dead letter would have (22P02, 22032, 22021, 22P04, 22P03, 54000, those of types and domains).';
+
+CREATE FUNCTION ml_score.decode_event(format text, body text, options jsonb DEFAULT '{}') RETURNS SETOF record
+LANGUAGE C STABLE PARALLEL SAFE ROWS 1 AS 'MODULE_PATHNAME', 'mls_decode_event_text';
+COMMENT ON FUNCTION ml_score.decode_event(text, text, jsonb) IS
+'the same for an event that is text, which is taken as UTF-8';
+
 /* What scoring does, server by server. */
 
 CREATE FUNCTION ml_score.stat_endpoint(

@@ -4,22 +4,15 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "codec/decode_nested.h"
 #include "codec/encoding.h"
+#include "codec/key_hint.h"
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-
-/* What the key at a position of the last object was, and which column it meant: objects of one reply are alike. */
-typedef struct KeyHint
-{
-	char *key;
-	size_t len;
-	int column; /* -1: none of ours */
-	bool exact;
-} KeyHint;
 
 typedef struct MlsRecordReader
 {
@@ -32,8 +25,8 @@ typedef struct MlsRecordReader
 	bool *exact;			  /* the item came under the column's very name */
 	Datum *values;
 	bool *nulls;
-	KeyHint *hints;
-	int nhints;
+	bool partial; /* columns may be missing: they are NULL */
+	MlsKeyHints hints;
 } MlsRecordReader;
 
 static bool
@@ -45,25 +38,6 @@ is_input(const MlsResultNames *names, const MlsSpan *key)
 			return true;
 	}
 	return false;
-}
-
-/* Compare names as people write them: without case, spaces, underscores, dashes. */
-static bool
-alike(const char *a, size_t a_len, const char *b)
-{
-	const char *a_end = a + a_len;
-
-	for (;;)
-	{
-		while (a < a_end && strchr(" _-", *a) != NULL)
-			a++;
-		while (*b != '\0' && strchr(" _-", *b) != NULL)
-			b++;
-		if (a == a_end || *b == '\0')
-			return a == a_end && *b == '\0';
-		if (pg_ascii_tolower((unsigned char) *a++) != pg_ascii_tolower((unsigned char) *b++))
-			return false;
-	}
 }
 
 char *
@@ -85,7 +59,7 @@ mls_result_member(const MlsResultNames *names, const MlsSpan *object, MlsSpan *r
 		if (names && names->column && mls_json_equals(&key, names->column))
 			return NULL;
 		if (names && ((names->output && mls_json_equals(&key, names->output)) ||
-					  (names->column && named.kind == MLS_SPAN_NONE && alike(key.start, key.len, names->column))))
+					  (names->column && named.kind == MLS_SPAN_NONE && mls_names_alike(&key, names->column))))
 			named = value;
 		if (names && !is_input(names, &key))
 		{
@@ -258,8 +232,10 @@ mls_array_reader(MlsValueReader *element, Oid element_type, bool lone)
 }
 
 static int
-find_column(const MlsRecordReader *record, const MlsSpan *key, bool *exact)
+find_column(const void *arg, const MlsSpan *key, bool *exact)
 {
+	const MlsRecordReader *record = arg;
+
 	*exact = true;
 	for (int i = 0; i < record->desc->natts; i++)
 	{
@@ -269,7 +245,7 @@ find_column(const MlsRecordReader *record, const MlsSpan *key, bool *exact)
 	*exact = false;
 	for (int i = 0; i < record->desc->natts; i++)
 	{
-		if (record->names[i] && alike(key->start, key->len, record->names[i]))
+		if (record->names[i] && mls_names_alike(key, record->names[i]))
 			return i;
 	}
 	return -1;
@@ -289,39 +265,6 @@ mls_record_live_columns(MlsValueReader *reader)
 	return reader->record->nlive;
 }
 
-/* Which column the key at this position means, from the last object's if that had the same key there. */
-static const KeyHint *
-look_up_key(MlsValueReader *reader, int position, const MlsSpan *key)
-{
-	MlsRecordReader *record = reader->record;
-	KeyHint *hint;
-
-	if (position >= record->nhints)
-	{
-		int room = Max(16, position * 2);
-		KeyHint *hints = MemoryContextAllocZero(reader->cxt, room * sizeof(KeyHint));
-
-		if (record->nhints > 0)
-		{
-			memcpy(hints, record->hints, record->nhints * sizeof(KeyHint));
-			pfree(record->hints);
-		}
-		record->hints = hints;
-		record->nhints = room;
-	}
-	hint = &record->hints[position];
-	if (hint->key && hint->len == key->len && memcmp(hint->key, key->start, key->len) == 0)
-		return hint;
-
-	if (hint->key)
-		pfree(hint->key);
-	hint->key = MemoryContextAlloc(reader->cxt, key->len + 1);
-	memcpy(hint->key, key->start, key->len);
-	hint->len = key->len;
-	hint->column = find_column(record, key, &hint->exact);
-	return hint;
-}
-
 /* Find each column's item among an object's members. NULL, or the reason: a column is missing. */
 static char *
 items_of_object(MlsValueReader *reader, const MlsSpan *object)
@@ -335,18 +278,18 @@ items_of_object(MlsValueReader *reader, const MlsSpan *object)
 	mls_json_inside(&r, object);
 	for (int position = 0; mls_json_next(&r, &key, &item); position++)
 	{
-		const KeyHint *hint = look_up_key(reader, position, &key);
+		const MlsKeyHint *hint = mls_key_hint(&record->hints, reader->cxt, position, &key, find_column, record);
 
-		if (hint->column < 0)
+		if (hint->place < 0)
 			continue;
-		if (record->items[hint->column].kind == MLS_SPAN_NONE)
+		if (record->items[hint->place].kind == MLS_SPAN_NONE)
 			found++;
-		else if (record->exact[hint->column] && !hint->exact)
+		else if (record->exact[hint->place] && !hint->exact)
 			continue;
-		record->items[hint->column] = item;
-		record->exact[hint->column] = hint->exact;
+		record->items[hint->place] = item;
+		record->exact[hint->place] = hint->exact;
 	}
-	if (found == record->nlive)
+	if (found == record->nlive || record->partial)
 		return NULL;
 	for (int i = 0; i < record->desc->natts; i++)
 	{
@@ -421,6 +364,8 @@ read_record(MlsValueReader *reader, const MlsSpan *item, Datum *value)
 		record->values[i] = (Datum) 0;
 		if (!record->readers[i])
 			continue;
+		if (record->items[i].kind == MLS_SPAN_NONE)
+			record->items[i].kind = MLS_SPAN_NULL;
 		reason = mls_read_value(record->readers[i], &record->items[i], &record->values[i], &record->nulls[i]);
 		if (reason)
 			return psprintf("column \"%s\": %s", NameStr(TupleDescAttr(record->desc, i)->attname), reason);
@@ -462,4 +407,42 @@ mls_record_reader(TupleDesc desc, int skip, const MlsResultNames *names)
 		record->nlive++;
 	}
 	return reader;
+}
+
+void
+mls_value_reader_for_events(MlsValueReader *reader, MlsTimeUnit unit)
+{
+	reader->unwrap_array = reader->unwrap_object = false;
+	reader->time_unit = unit;
+	if (reader->element)
+		mls_value_reader_for_events(reader->element, unit);
+	if (!reader->record)
+		return;
+	reader->record->partial = true;
+	for (int i = 0; i < reader->record->desc->natts; i++)
+	{
+		if (reader->record->readers[i])
+			mls_value_reader_for_events(reader->record->readers[i], unit);
+	}
+}
+
+/*
+ * A domain's checks may call anything. What is not built in has an input function that may not know of soft errors; an
+ * enum's labels are looked up before.
+ */
+bool
+mls_value_reader_may_raise(const MlsValueReader *reader)
+{
+	if (OidIsValid(reader->domain))
+		return true;
+	if (reader->element)
+		return mls_value_reader_may_raise(reader->element);
+	if (!reader->record)
+		return reader->type >= FirstGenbkiObjectId && !type_is_enum(reader->type);
+	for (int i = 0; i < reader->record->desc->natts; i++)
+	{
+		if (reader->record->readers[i] && mls_value_reader_may_raise(reader->record->readers[i]))
+			return true;
+	}
+	return false;
 }

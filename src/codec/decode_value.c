@@ -8,6 +8,7 @@
 #include "catalog/pg_type.h"
 #include "codec/base64.h"
 #include "codec/decode_nested.h"
+#include "codec/decode_time.h"
 #include "codec/decode_value.h"
 #include "codec/encoding.h"
 #include "codec/json_number.h"
@@ -15,10 +16,13 @@
 #include "mb/pg_wchar.h"
 #include "ml_score.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 #include "utils/float.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 #include "utils/typcache.h"
 
 /* Why item is no value of the reader's type. */
@@ -265,7 +269,11 @@ read_bytea(MlsValueReader *reader, const MlsSpan *item, Datum *value)
 		return misfit(reader, item, NOT_OF_TYPE);
 	/* '/' may come escaped */
 	plain = palloc(item->len + 1);
-	len = mls_json_unescape(item, plain);
+	len = item->len;
+	if (item->escaped)
+		len = mls_json_unescape(item, plain);
+	else
+		memcpy(plain, item->start, len);
 	bytes = palloc(VARHDRSZ + Max(len, 0) + 1);
 	if (len >= 0)
 		len = mls_base64_decode(plain, len, (unsigned char *) VARDATA(bytes));
@@ -283,7 +291,7 @@ read_json(MlsValueReader *reader, const MlsSpan *item, Datum *value)
 {
 	int quotes = item->kind == MLS_SPAN_STRING ? 1 : 0;
 	const char *impurity = mls_json_impurity(item);
-	char *text;
+	char *text = NULL;
 	int len;
 	char *reason;
 
@@ -294,6 +302,8 @@ read_json(MlsValueReader *reader, const MlsSpan *item, Datum *value)
 		*value = PointerGetDatum(cstring_to_text_with_len(text, len));
 	else if (!reason)
 		reason = call_input(reader, text, value);
+	if (text)
+		pfree(text);
 	return reason;
 }
 
@@ -310,6 +320,55 @@ read_input(MlsValueReader *reader, const MlsSpan *item, Datum *value)
 	reason = call_input(reader, text, value);
 	pfree(text);
 	return reason;
+}
+
+/* How long after midnight, also before 2000. */
+static int64
+timestamp_day_time(Timestamp time)
+{
+	int64 rest = time % USECS_PER_DAY;
+
+	return rest < 0 ? rest + USECS_PER_DAY : rest;
+}
+
+/* A number as a time, the type's precision applied. */
+static char *
+read_epoch(MlsValueReader *reader, const MlsSpan *item, const MlsSpan *number, Datum *value)
+{
+	TimestampTz time;
+
+	if (!mls_time_from_number(number->start, number->len, reader->time_unit, &time))
+		return misfit(reader, item, OUT_OF_RANGE);
+	*value = TimestampTzGetDatum(time);
+	if (reader->type == DATEOID)
+		*value = DateADTGetDatum((DateADT) ((time - timestamp_day_time(time)) / USECS_PER_DAY));
+	else if (reader->typmod >= 0)
+		*value = DirectFunctionCall2(timestamp_scale, *value, Int32GetDatum(reader->typmod));
+	return NULL;
+}
+
+/*
+ * A time: the usual ISO text at once, numbers (in strings only where their unit is told) as the reader's unit says, other
+ * texts by the input function. A zone in the text of what has none is ignored, as that does.
+ */
+static char *
+read_time(MlsValueReader *reader, const MlsSpan *item, Datum *value)
+{
+	MlsSpan number;
+	Timestamp local;
+	TimestampTz utc;
+	bool zoned;
+
+	if (item->kind == MLS_SPAN_STRING && reader->type != DATEOID && reader->typmod < 0 &&
+		mls_time_parse_iso(item->start, item->len, &local, &utc, &zoned) && (zoned || reader->type == TIMESTAMPOID))
+	{
+		*value = TimestampTzGetDatum(reader->type == TIMESTAMPOID ? local : utc);
+		return NULL;
+	}
+	if (reader->time_unit != MLS_TIME_TEXT && (item->kind == MLS_SPAN_NUMBER || reader->time_unit != MLS_TIME_AUTO) &&
+		number_token(item, &number) && number.kind == MLS_SPAN_NUMBER)
+		return read_epoch(reader, item, &number, value);
+	return read_input(reader, item, value);
 }
 
 /* An enum's label; asked for beforehand, because its input function may raise. */
@@ -363,6 +422,11 @@ choose_scalar(MlsValueReader *reader)
 		case BYTEAOID:
 			reader->read = read_bytea;
 			break;
+		case DATEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			reader->read = read_time;
+			break;
 		case JSONOID:
 		case JSONBOID:
 			reader->read = read_json;
@@ -412,6 +476,23 @@ mls_value_reader(Oid type, int32 typmod, const MlsResultNames *names)
 	reader->domain = base != type ? type : InvalidOid;
 	reader->cxt = CurrentMemoryContext;
 	return reader;
+}
+
+/* The bytes themselves. */
+static char *
+read_bytes(MlsValueReader *reader, const MlsSpan *item, Datum *value)
+{
+	*value = PointerGetDatum(cstring_to_text_with_len(item->start, item->len));
+	return NULL;
+}
+
+void
+mls_value_reader_for_text(MlsValueReader *reader)
+{
+	if (reader->type == BYTEAOID)
+		reader->read = read_bytes;
+	else if (reader->read == read_json)
+		reader->read = read_input;
 }
 
 /* Read an item that stands for itself. */

@@ -11,6 +11,17 @@
 #include "codec/json_read.h"
 #include "fmgr.h"
 
+/* What a number means where a time is wanted; the epoch is 1970-01-01 UTC. */
+typedef enum MlsTimeUnit
+{
+	MLS_TIME_TEXT, /* nothing: times are texts */
+	MLS_TIME_AUTO, /* told by the number's size: see decode_time.h */
+	MLS_TIME_SECONDS,
+	MLS_TIME_MILLISECONDS,
+	MLS_TIME_MICROSECONDS,
+	MLS_TIME_NANOSECONDS
+} MlsTimeUnit;
+
 /* How to tell the one result among an object's members. */
 typedef struct MlsResultNames
 {
@@ -31,7 +42,8 @@ struct MlsValueReader
 	bool unwrap_array;			 /* [1] stands for 1 */
 	bool unwrap_object;			 /* {"score": 1} stands for 1 */
 	const MlsResultNames *names; /* for unwrapping objects; NULL: only those with one member */
-	Oid domain;					 /* to check the value against, or invalid */
+	MlsTimeUnit time_unit;
+	Oid domain; /* to check the value against, or invalid */
 	void *domain_cache;
 	MemoryContext cxt; /* the reader's own */
 
@@ -59,6 +71,18 @@ extern MlsValueReader *mls_array_reader(MlsValueReader *element, Oid element_typ
 /* Is there a column of this name (or one that differs in case, spaces, underscores)? Its index, or -1. */
 extern int mls_record_column(MlsValueReader *reader, const MlsSpan *key);
 extern int mls_record_live_columns(MlsValueReader *reader);
+
+/*
+ * Make reader, with those inside it, one for events: what stands for a value is the value itself, no container of it;
+ * an object need not have all columns of a composite; numbers may be times.
+ */
+extern void mls_value_reader_for_events(MlsValueReader *reader, MlsTimeUnit unit);
+
+/* Make reader, of a scalar, one of texts as they are: JSON, too, is read from the text that a string span is. */
+extern void mls_value_reader_for_text(MlsValueReader *reader);
+
+/* Might reading a value raise? What the database's version cannot say softly: an extension's input function, a domain. */
+extern bool mls_value_reader_may_raise(const MlsValueReader *reader);
 
 extern char *mls_read_value(MlsValueReader *reader, const MlsSpan *item, Datum *value, bool *isnull);
 

@@ -283,7 +283,7 @@ mls_json_open(MlsJsonReader *r)
 }
 
 bool
-mls_json_next(MlsJsonReader *r, MlsSpan *key, MlsSpan *value)
+mls_json_more(MlsJsonReader *r)
 {
 	if (r->error)
 		return false;
@@ -303,7 +303,14 @@ mls_json_next(MlsJsonReader *r, MlsSpan *key, MlsSpan *value)
 		r->at++;
 	}
 	r->first = false;
+	return true;
+}
 
+bool
+mls_json_next(MlsJsonReader *r, MlsSpan *key, MlsSpan *value)
+{
+	if (!mls_json_more(r))
+		return false;
 	if (r->close == '}')
 	{
 		if (mls_json_peek(r) != MLS_SPAN_STRING)

@@ -68,6 +68,12 @@ extern bool mls_json_open(MlsJsonReader *r);
  */
 extern bool mls_json_next(MlsJsonReader *r, MlsSpan *key, MlsSpan *value);
 
+/*
+ * Instead of mls_json_next: stand before the next element (an object's key), for who reads it by himself. False at the
+ * end, which is consumed, or on an error. Who steps into an element has to put first and close back when he leaves it.
+ */
+extern bool mls_json_more(MlsJsonReader *r);
+
 /* True when nothing was wrong so far and only white space is left. */
 extern bool mls_json_finish(MlsJsonReader *r);
 
