@@ -7,11 +7,13 @@
 #   mlflow            MLflow's own model server
 #   fault_server      misbehaves in every way (peers/fault_server.py)
 #   kafka             Apache Kafka as Event Hubs speaks it (kafka.sh)
+#   toxiproxy         spoils connections to other peers (toxiproxy.sh)
 #
 # shellcheck shell=bash
 
 . "$ROOT/tests/lib/tls.sh"
 . "$ROOT/tests/lib/kafka.sh"
+. "$ROOT/tests/lib/toxiproxy.sh"
 
 # peer_url NAME: http://127.0.0.1:PORT of a peer that was started.
 peer_url() {
@@ -51,6 +53,10 @@ launch() {
 		;;
 	kafka)
 		start_kafka
+		;;
+	toxiproxy)
+		need_toxiproxy
+		start_peer "$name" "$port" "$CACHE/toxiproxy" -host 127.0.0.1 -port "$port"
 		;;
 	*)
 		[ -f "$ROOT/tests/peers/$name.py" ] || die "no such peer: $name"
