@@ -12,6 +12,7 @@
 #include "catalog/url.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 
 bool mls_batching = true;
 char *mls_max_batch_rows;
@@ -57,12 +58,20 @@ check_allowed_hosts(char **newval, void **extra, GucSource source)
 	return false;
 }
 
+/* Plans are made for one value: those that are kept are made anew, so that switching it shows at once. */
+static void
+assign_batching(bool newval, void *extra)
+{
+	if (newval != mls_batching)
+		ResetPlanCache();
+}
+
 static void
 define_tuning(void)
 {
 	DefineCustomBoolVariable("ml_score.batching", "Scores the rows of a query in batches.",
 							 "Off: one request a row, which gives the same results.", &mls_batching, true, PGC_USERSET,
-							 0, NULL, NULL, NULL);
+							 0, NULL, assign_batching, NULL);
 	DefineCustomStringVariable("ml_score.max_batch_rows",
 							   "Rows in one scoring request, over the servers' max_batch_rows.",
 							   "\"auto\" or a number; empty takes the server's option.", &mls_max_batch_rows, "",

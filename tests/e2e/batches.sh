@@ -71,6 +71,10 @@ like "$plan" "Requests: 20" "and requests"
 is "$(sql "EXPLAIN (ANALYZE, TIMING OFF, FORMAT json) SELECT id_f(id) FROM diamonds" | /usr/bin/python3 -c 'import json,sys; print(json.load(sys.stdin)[0]["Plan"]["Node Type"])')" \
 	"Custom Scan" "FORMAT json parses"
 
+switched=$(sql "SET plan_cache_mode = force_generic_plan; SET ml_score.batching = off; PREPARE p AS SELECT id_f(id) FROM diamonds WHERE id <= 50;
+	EXPLAIN EXECUTE p; SET ml_score.batching = on; EXPLAIN EXECUTE p; SET ml_score.batching = off; EXPLAIN EXECUTE p" | grep -c 'ML Score')
+is "$switched" 1 "a plan that is kept is made anew when batching is switched"
+
 sql "ALTER SERVER f OPTIONS (SET url '$(peer_url fast)/tag/wire$PGVER/score')"
 sql "CREATE FUNCTION digits(a bigint, b numeric, c float8, d text, e bool, f date, g jsonb, h int[]) RETURNS float8 LANGUAGE ml_score STABLE AS 'f'"
 sql "ALTER SERVER f OPTIONS (ADD request_format 'records')"
