@@ -43,17 +43,18 @@ qualified_name(const MlsServer *server, text *name)
 static const MlsSchema *
 require_schema(const MlsServer *server, const char *name)
 {
-	char *obstacle;
-	const MlsSchema *schema = mls_schema_get_reason(server, GetUserId(), &obstacle);
+	MlsSchemaRefusal refusal;
+	const MlsSchema *schema = mls_schema_get_reason(server, GetUserId(), &refusal);
+	const char *obstacle = schema == NULL ? refusal.reason : mls_signature_obstacle(schema);
 
-	if (schema != NULL)
-		obstacle = mls_signature_obstacle(schema);
 	if (obstacle != NULL)
-		ereport(
-			ERROR, errcode(ERRCODE_FDW_SCHEMA_NOT_FOUND),
-			errmsg("could not infer a function's signature from server \"%s\"", server->name),
-			errdetail("%s", obstacle),
-			errhint("Write it by hand, with the model's input names: %s", mls_signature_template(name, server->name)));
+		ereport(ERROR, errcode(ERRCODE_FDW_SCHEMA_NOT_FOUND),
+				errmsg("could not infer a function's signature from server \"%s\"", server->name),
+				errdetail("%s", obstacle),
+				refusal.denied ? errhint("Scoring would be refused as well: see to the server's option auth and the "
+										 "user mapping, then call this again.")
+							   : errhint("Write it by hand, with the model's input names: %s",
+										 mls_signature_template(name, server->name)));
 	return schema;
 }
 
@@ -119,10 +120,12 @@ mls_describe(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	const MlsSchema *schema;
 	MlsRequestFormat format = server->request_format;
-	char *reason;
+	MlsSchemaRefusal refusal;
+	const char *reason;
 
 	InitMaterializedSRF(fcinfo, 0);
-	schema = mls_schema_get_reason(server, GetUserId(), &reason);
+	schema = mls_schema_get_reason(server, GetUserId(), &refusal);
+	reason = refusal.reason;
 	if (schema != NULL && format == MLS_FORMAT_AUTO)
 		format = schema->format;
 	put_line(rsinfo, "request_format", 0, mls_request_format_name(format), NULL);

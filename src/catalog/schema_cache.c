@@ -26,7 +26,7 @@ typedef struct SchemaEntry
 	SchemaKey key;
 	MemoryContext cxt; /* NULL: nothing here yet */
 	MlsSchema *schema; /* NULL: refused */
-	char *reason;
+	MlsSchemaRefusal refusal;
 	uint64 generation; /* of the catalogs it was made under */
 	TimestampTz good_until;
 } SchemaEntry;
@@ -141,9 +141,9 @@ is_refusal(const MlsFailure *failure)
 	}
 }
 
-/* GET url and parse it. NULL and *reason when the endpoint refuses; raises when it cannot be reached. */
+/* GET url and parse it. NULL and *refusal when the endpoint refuses; raises when it cannot be reached. */
 static MlsSchema *
-fetch_document(MlsEndpoint *endpoint, const char *url, const char *path, char **reason)
+fetch_document(MlsEndpoint *endpoint, const char *url, const char *path, MlsSchemaRefusal *refusal)
 {
 	MlsExchange *exchange = mls_exchange_get(endpoint, url);
 	const MlsFailure *failure;
@@ -156,10 +156,12 @@ fetch_document(MlsEndpoint *endpoint, const char *url, const char *path, char **
 	failure = mls_exchange_failure(exchange);
 	if (failure != NULL && !is_refusal(failure))
 		mls_failure_raise(mls_endpoint_server(endpoint), failure);
-	if (failure != NULL && (failure->http_status == 401 || failure->http_status == 403))
-		*reason = psprintf("The endpoint answers HTTP %d for %s: %s.", failure->http_status, url, failure->message);
+	refusal->denied = failure != NULL && (failure->http_status == 401 || failure->http_status == 403);
+	if (refusal->denied)
+		refusal->reason =
+			psprintf("The endpoint answers HTTP %d for %s: %s.", failure->http_status, url, failure->message);
 	else if (failure != NULL)
-		*reason = psprintf("The endpoint answers HTTP %d for %s.", failure->http_status, url);
+		refusal->reason = psprintf("The endpoint answers HTTP %d for %s.", failure->http_status, url);
 	else
 	{
 		body = mls_exchange_body(exchange, &len);
@@ -174,12 +176,12 @@ fetch_document(MlsEndpoint *endpoint, const char *url, const char *path, char **
  * swagger 2.0, and then there is no such document, or it knows nothing of the scoring path.
  */
 static MlsSchema *
-fetch_schema(const MlsServer *server, Oid userid, const char *path, char **reason)
+fetch_schema(const MlsServer *server, Oid userid, const char *path, MlsSchemaRefusal *refusal)
 {
 	MlsEndpoint *endpoint = mls_endpoint_open(server, userid);
-	MlsSchema *first = fetch_document(endpoint, server->swagger_url, path, reason);
+	MlsSchema *first = fetch_document(endpoint, server->swagger_url, path, refusal);
 	MlsSchema *third;
-	char *ignored = NULL;
+	MlsSchemaRefusal ignored;
 
 	if (server->swagger_url_given || (first != NULL && first->inputs_known))
 		return first;
@@ -195,7 +197,7 @@ renew_entry(SchemaEntry *entry, const MlsServer *server, Oid userid)
 	MemoryContext scratch = AllocSetContextCreate(caller, "ml_score schema fetch", ALLOCSET_SMALL_SIZES);
 	uint64 started = mls_server_generation();
 	char *path;
-	char *reason = NULL;
+	MlsSchemaRefusal refusal = {0};
 	MlsSchema *schema = NULL;
 
 	if (entry->cxt != NULL)
@@ -206,13 +208,16 @@ renew_entry(SchemaEntry *entry, const MlsServer *server, Oid userid)
 	if (path == NULL)
 		path = pstrdup("/");
 	if (may_have_swagger(server, path))
-		schema = fetch_schema(server, userid, path, &reason);
+		schema = fetch_schema(server, userid, path, &refusal);
 	else
-		reason = "Servers of this request format publish no swagger, and the option \"swagger_url\" is not given.";
+		refusal.reason =
+			"Servers of this request format publish no swagger, and the option \"swagger_url\" is not given.";
 	entry->cxt = AllocSetContextCreate(TopMemoryContext, "ml_score schema", ALLOCSET_SMALL_SIZES);
 	MemoryContextSwitchTo(entry->cxt);
 	entry->schema = schema == NULL ? NULL : copy_schema(schema);
-	entry->reason = reason == NULL ? NULL : pstrdup(reason);
+	entry->refusal.denied = refusal.denied;
+	entry->refusal.reason =
+		pstrdup(refusal.reason != NULL ? refusal.reason : "The endpoint's document is not a swagger.");
 	entry->generation = started;
 	entry->good_until =
 		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), schema == NULL ? KEEP_REFUSAL_MS : KEEP_SCHEMA_MS);
@@ -221,23 +226,24 @@ renew_entry(SchemaEntry *entry, const MlsServer *server, Oid userid)
 }
 
 const MlsSchema *
-mls_schema_get_reason(const MlsServer *server, Oid userid, char **reason)
+mls_schema_get_reason(const MlsServer *server, Oid userid, MlsSchemaRefusal *refusal)
 {
 	SchemaEntry *entry = find_entry(server, userid);
 
 	if (!is_good(entry))
 		renew_entry(entry, server, userid);
-	*reason = NULL;
+	*refusal = (MlsSchemaRefusal){0};
 	if (entry->schema != NULL)
 		return copy_schema(entry->schema);
-	*reason = pstrdup(entry->reason != NULL ? entry->reason : "The endpoint's document is not a swagger.");
+	*refusal = entry->refusal;
+	refusal->reason = pstrdup(refusal->reason);
 	return NULL;
 }
 
 const MlsSchema *
 mls_schema_get(const MlsServer *server, Oid userid)
 {
-	char *reason;
+	MlsSchemaRefusal refusal;
 
-	return mls_schema_get_reason(server, userid, &reason);
+	return mls_schema_get_reason(server, userid, &refusal);
 }

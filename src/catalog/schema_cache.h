@@ -6,7 +6,14 @@
 
 #include "codec/schema.h"
 
-/* mls_schema_get; when it returns NULL, *reason is a sentence that says why. All palloc'd in the current context. */
-extern const MlsSchema *mls_schema_get_reason(const MlsServer *server, Oid userid, char **reason);
+/* Why there is no schema. */
+typedef struct MlsSchemaRefusal
+{
+	char *reason; /* a sentence; NULL when there is a schema */
+	bool denied;  /* the endpoint did not accept the credential */
+} MlsSchemaRefusal;
+
+/* mls_schema_get; when it returns NULL, *refusal says why. All palloc'd in the current context. */
+extern const MlsSchema *mls_schema_get_reason(const MlsServer *server, Oid userid, MlsSchemaRefusal *refusal);
 
 #endif

@@ -39,4 +39,10 @@ sql "CREATE FUNCTION opened() RETURNS refcursor LANGUAGE plpgsql SECURITY DEFINE
 	ALTER FUNCTION opened() OWNER TO cred_two"
 sql "BEGIN; SET LOCAL ROLE cred_one; SELECT opened(); FETCH 3 FROM c; COMMIT" >/dev/null
 is "$(key)" "Bearer key-of-two" "so does one that a SECURITY DEFINER function opened"
+
+need_peer front
+sql "CREATE SERVER shut TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url '$(peer_url front)/score', auth 'key');
+	CREATE USER MAPPING FOR PUBLIC SERVER shut OPTIONS (key 'wrong')"
+like "$(sql_error "SELECT ml_score.create_function('shut')" | tr '\n' ' ')" 'HV00Q.*HTTP 401.*HINT:  Scoring would be refused as well' \
+	"create_function with a wrong key: the hint is about the key"
 done_testing

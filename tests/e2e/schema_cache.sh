@@ -64,9 +64,11 @@ is "$(sql "$INPUTS")" "carat text" "and one that does not know how to score"
 # refusals
 put swagger.json%3Fversion=3 404 <<<'nothing here'
 for status in 400 401 403 404 500; do
+	hint='CREATE FUNCTION public.refused\('
+	case $status in 401 | 403) hint="see to the server's option auth and the user mapping" ;; esac
 	put swagger.json $status <<<'nothing here'
 	like "$(sql_error "SELECT ml_score.create_function('doc', 'refused')" | tr '\n' ' ')" \
-		"HV00Q.*could not infer.*DETAIL: *The endpoint answers HTTP $status for $URL/swagger.json.*HINT: .*CREATE FUNCTION public.refused\(" \
+		"HV00Q.*could not infer.*DETAIL: *The endpoint answers HTTP $status for $URL/swagger.json.*HINT: .*$hint" \
 		"HTTP $status: no function, and why"
 done
 put swagger.json 404 <<<'nothing here'
