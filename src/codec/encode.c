@@ -263,15 +263,20 @@ row_is_value(const MlsEncoder *encoder, const MlsFunction *fn, const MlsSchema *
 	return encoder->format == MLS_FORMAT_INPUTS && (type == TEXTOID || type == VARCHAROID || type == BPCHAROID);
 }
 
-/* The first of the declared inputs that no column is named like, in layouts that go by names; else NULL. */
-static const char *
-missing_input(const MlsEncoder *encoder, const MlsSchema *schema)
+/* Does the layout go by names, and does the endpoint declare its inputs? */
+static bool
+names_are_declared(const MlsEncoder *encoder, const MlsSchema *schema)
 {
 	bool named =
 		encoder->objects || encoder->format == MLS_FORMAT_INPUT_DATA || encoder->format == MLS_FORMAT_DATAFRAME_SPLIT;
 
-	if (!named || !schema || !schema->inputs_known)
-		return NULL;
+	return named && schema && schema->inputs_known;
+}
+
+/* The first of the declared inputs that no column is named like; else NULL. */
+static const char *
+missing_input(const MlsEncoder *encoder, const MlsSchema *schema)
+{
 	for (int k = 0; k < schema->ninputs; k++)
 	{
 		int len = strlen(schema->inputs[k].name);
@@ -284,6 +289,47 @@ missing_input(const MlsEncoder *encoder, const MlsSchema *schema)
 			return pstrdup(schema->inputs[k].name);
 	}
 	return NULL;
+}
+
+static char *
+list_inputs(const MlsSchema *schema)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	for (int k = 0; k < schema->ninputs; k++)
+		appendStringInfo(&out, "%s\"%s\"", k > 0 ? ", " : "", schema->inputs[k].name);
+	return out.data;
+}
+
+/*
+ * Some arguments are inputs, another is not, and an input has no argument: that one's name is misspelt, and a model that
+ * tolerates missing inputs would give scores without it. Where no name fits, the declaration is not of this function.
+ */
+static void
+check_argument_names(const MlsEncoder *encoder, const MlsFunction *fn, const MlsSchema *schema)
+{
+	const char *stranger = NULL;
+	int known = 0;
+
+	if (encoder->missing == NULL || encoder->shape != MLS_SHAPE_COLUMNS)
+		return;
+	for (int i = 0; i < fn->nargs; i++)
+	{
+		if (takes_column(schema, fn->arg_names[i]))
+			known++;
+		else if (stranger == NULL)
+			stranger = fn->arg_names[i];
+	}
+	if (known > 0 && stranger != NULL)
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_COLUMN),
+				errmsg("argument \"%s\" of function %s is no input of the model behind server \"%s\"", stranger,
+					   fn->name, fn->server_name),
+				errdetail("The endpoint declares these inputs: %s. The function has no argument \"%s\".",
+						  list_inputs(schema), encoder->missing),
+				errhint("Argument names must be the model's: ml_score.create_function makes a function that has them. "
+						"If the declaration is out of date, let the server's option swagger_url point to one that is "
+						"right."));
 }
 
 MlsEncoder *
@@ -313,7 +359,11 @@ mls_encoder_create(const MlsFunction *fn, const MlsServer *server, const MlsSche
 	if (encoder->tensors)
 		mls_tensors_prepare(encoder);
 	prepare_frame(encoder, schema);
-	encoder->missing = missing_input(encoder, schema);
+	if (names_are_declared(encoder, schema))
+	{
+		encoder->missing = missing_input(encoder, schema);
+		check_argument_names(encoder, fn, schema);
+	}
 	return encoder;
 }
 

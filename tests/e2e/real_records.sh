@@ -37,6 +37,11 @@ like "$error" "carat" "and names the argument"
 
 sql "CREATE FUNCTION misnamed(weight float8, cut text, color text, clarity text, depth float8, \"table\" float8, x float8, y float8, z float8)
 	RETURNS float8 LANGUAGE ml_score STABLE AS 'records'"
-like "$(sql_error "SELECT misnamed(0.23, 'Ideal', 'E', 'SI2', 61.5, 55, 3.95, 3.98, 2.43)")" \
-	'declares the input "carat", which the function does not send' "an argument with another name: the error says which input is missing"
+error=$(sql_error "SELECT misnamed(0.23, 'Ideal', 'E', 'SI2', 61.5, 55, 3.95, 3.98, 2.43)")
+like "$error" '42703: argument "weight" of function misnamed' "an argument that is no input is an error before anything is sent"
+like "$error" 'declares these inputs: "carat", "cut".*has no argument "carat"' "which says what the inputs are"
+sql "CREATE FUNCTION partial(cut text, color text, clarity text, depth float8, \"table\" float8, x float8, y float8, z float8)
+	RETURNS float8 LANGUAGE ml_score STABLE AS 'records'"
+like "$(sql_error "SELECT partial('Ideal', 'E', 'SI2', 61.5, 55, 3.95, 3.98, 2.43)")" \
+	'declares the input "carat", which the function does not send' "an input left out is for the model to judge: its error names it"
 done_testing
