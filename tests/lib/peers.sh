@@ -1,6 +1,7 @@
 # peers.sh - the servers that tests talk to, each started when first needed and ended with the run.
 #
 #   fast              answers at once, counts everything (peers/fast_endpoint): the url takes options in its path
+#   h2_endpoint       HTTP/2 over TLS, counts connections (peers/h2_endpoint); h1_endpoint: without HTTP/2 and keep-alive
 #   real_STYLE        the real Azure ML inference server with peers/score_STYLE.py
 #   front             Azure's gateway, played, in front of real_records (keys first-key, second-key)
 #   two_columns       two named numbers a row (peers/two_columns.py)
@@ -35,8 +36,14 @@ launch() {
 	port=$(free_port)
 	case $name in
 	fast)
-		build_fast_endpoint
+		build_go_peer fast_endpoint
 		start_peer "$name" "$port" "$CACHE/fast_endpoint" -listen "127.0.0.1:$port"
+		;;
+	h2_endpoint)
+		start_tls_endpoint "$name" "$port"
+		;;
+	h1_endpoint)
+		start_tls_endpoint "$name" "$port" -http1
 		;;
 	real_*)
 		start_inference_server "$name" "$port" 1
@@ -97,15 +104,25 @@ answers_http() {
 	return 1
 }
 
-build_fast_endpoint() {
-	local source=$ROOT/tests/peers/fast_endpoint binary=$CACHE/fast_endpoint sum
+# build_go_peer NAME: the Go program of tests/peers/NAME, as $CACHE/NAME.
+build_go_peer() {
+	local source=$ROOT/tests/peers/$1 binary=$CACHE/$1 sum
 	sum=$(cat "$source"/*.go "$source"/go.* | cksum)
 	[ "$(cat "$binary.sum" 2>/dev/null)" = "$sum" ] && return 0
 	need_go
-	step "building the fast endpoint"
+	step "building $1"
 	(cd "$source" && GOFLAGS=-mod=readonly GOCACHE="$CACHE/go-build" GOPATH="$CACHE/go" \
 		run_logged "$WORK/go.log" go build -trimpath -o "$binary" .)
 	echo "$sum" >"$binary.sum"
+}
+
+# start_tls_endpoint NAME PORT [OPTION...]: peers/h2_endpoint with the run's certificate.
+start_tls_endpoint() {
+	local name=$1 port=$2
+	shift 2
+	build_go_peer h2_endpoint
+	need_certificates
+	start_peer "$name" "$port" "$CACHE/h2_endpoint" -listen "127.0.0.1:$port" -cert "$RUN/tls/server.crt" -key "$RUN/tls/server.key" "$@"
 }
 
 # The trained models, as $CACHE/model.

@@ -1,0 +1,3 @@
+module h2_endpoint
+
+go 1.19
