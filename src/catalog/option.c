@@ -16,6 +16,8 @@
 #include "commands/defrem.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "stream/kafka.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -33,6 +35,8 @@ typedef enum OptionKind
 	KIND_PROXY_URL,		/* char * */
 	KIND_FILE,			/* char *, an absolute path */
 	KIND_TEMPLATE,		/* char *, a URI with names in braces */
+	KIND_BROKERS,		/* char *, host:port, comma-separated */
+	KIND_PROPERTY,		/* one of librdkafka's; the name is "kafka." and its name */
 	KIND_TEXT,			/* char *, goes into an HTTP header */
 	KIND_SECRET			/* same, and is never shown */
 } OptionKind;
@@ -60,7 +64,11 @@ typedef struct Option
 #define BATCH (1U << MLS_SERVER_BATCH)
 #define BLOB (1U << MLS_SERVER_BLOB)
 #define HTTP (ONLINE | BATCH | BLOB) /* the types that are talked to by HTTP */
-#define EVERY HTTP
+#define EVENTHUBS (1U << MLS_SERVER_EVENTHUBS)
+#define EVERY (HTTP | EVENTHUBS)
+
+#define PROPERTY_PREFIX "kafka."
+#define ANY_PROPERTY PROPERTY_PREFIX "*"
 
 #define MAX_COUNT 1000000
 #define MAX_DURATION_MS (24 * 60 * 60 * 1000)
@@ -85,6 +93,9 @@ static const TypeRule type_rules[] = {
 	[MLS_SERVER_BLOB] = {"blob", "url",
 						 "Give the container's URL: OPTIONS (url 'https://ACCOUNT.blob.core.windows.net/CONTAINER').",
 						 AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_SAS) | AUTH(MLS_AUTH_SHARED_KEY)},
+	[MLS_SERVER_EVENTHUBS] = {"eventhubs", "bootstrap_servers",
+							  "Give the brokers: OPTIONS (bootstrap_servers 'NAMESPACE.servicebus.windows.net:9093').",
+							  AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_CONNECTION_STRING)},
 };
 
 static const OptionWord format_words[] = {{"auto", MLS_FORMAT_AUTO},
@@ -101,8 +112,18 @@ static const OptionWord format_words[] = {{"auto", MLS_FORMAT_AUTO},
 
 static const OptionWord on_error_words[] = {{"fail", MLS_ON_ERROR_FAIL}, {"null", MLS_ON_ERROR_NULL}, {NULL}};
 
-static const OptionWord auth_words[] = {
-	{"none", MLS_AUTH_NONE}, {"key", MLS_AUTH_KEY}, {"sas", MLS_AUTH_SAS}, {"shared_key", MLS_AUTH_SHARED_KEY}, {NULL}};
+static const OptionWord auth_words[] = {{"none", MLS_AUTH_NONE},
+										{"key", MLS_AUTH_KEY},
+										{"sas", MLS_AUTH_SAS},
+										{"shared_key", MLS_AUTH_SHARED_KEY},
+										{"connection_string", MLS_AUTH_CONNECTION_STRING},
+										{NULL}};
+
+static const OptionWord protocol_words[] = {{"plaintext", MLS_PROTOCOL_PLAINTEXT},
+											{"ssl", MLS_PROTOCOL_SSL},
+											{"sasl_plaintext", MLS_PROTOCOL_SASL_PLAINTEXT},
+											{"sasl_ssl", MLS_PROTOCOL_SASL_SSL},
+											{NULL}};
 
 static const OptionWord compression_words[] = {{"none", MLS_COMPRESSION_NONE}, {"gzip", MLS_COMPRESSION_GZIP}, {NULL}};
 
@@ -133,7 +154,7 @@ static const Option option_table[] = {
 	SERVER_OPTION(max_attempts, HTTP, KIND_COUNT, 1, 100, FIELD(max_attempts)),
 	SERVER_OPTION(retry_base_delay, HTTP, KIND_DURATION, 0, MAX_DURATION_MS, FIELD(retry_base_delay_ms)),
 	SERVER_OPTION(retry_max_delay, HTTP, KIND_DURATION, 0, MAX_DURATION_MS, FIELD(retry_max_delay_ms)),
-	SERVER_OPTION(ca_file, HTTP, KIND_FILE, .superuser_only = true, FIELD(ca_file)),
+	SERVER_OPTION(ca_file, EVERY, KIND_FILE, .superuser_only = true, FIELD(ca_file)),
 	SERVER_OPTION(proxy, HTTP, KIND_PROXY_URL, FIELD(proxy)),
 	SERVER_OPTION(compression, ONLINE, KIND_ENUM, .words = compression_words, FIELD(compression)),
 	SERVER_OPTION(storage, BATCH, KIND_TEXT, FIELD(storage)),
@@ -144,6 +165,10 @@ static const Option option_table[] = {
 	SERVER_OPTION(poll_min_interval, BATCH, KIND_DURATION, 10, MAX_DURATION_MS, FIELD(poll_min_interval_ms)),
 	SERVER_OPTION(poll_max_interval, BATCH, KIND_DURATION, 10, MAX_DURATION_MS, FIELD(poll_max_interval_ms)),
 	SERVER_OPTION(account, BLOB, KIND_TEXT, FIELD(account)),
+	SERVER_OPTION(bootstrap_servers, EVENTHUBS, KIND_BROKERS, FIELD(bootstrap_servers)),
+	SERVER_OPTION(security_protocol, EVENTHUBS, KIND_ENUM, .words = protocol_words, FIELD(security_protocol)),
+	{ANY_PROPERTY, MLS_OPTION_OF_SERVER, EVENTHUBS, KIND_PROPERTY, FIELD(kafka_properties)},
+	MAPPING_OPTION(connection_string, EVENTHUBS, KIND_SECRET),
 	MAPPING_OPTION(key, ONLINE | BATCH, KIND_SECRET),
 	MAPPING_OPTION(token, ONLINE | BATCH, KIND_SECRET),
 	MAPPING_OPTION(sas_token, BLOB, KIND_SECRET),
@@ -153,6 +178,8 @@ static const Option option_table[] = {
 static const Option *
 find_option(const char *name)
 {
+	if (strncmp(name, PROPERTY_PREFIX, strlen(PROPERTY_PREFIX)) == 0)
+		name = ANY_PROPERTY;
 	for (int i = 0; i < lengthof(option_table); i++)
 		if (strcmp(option_table[i].name, name) == 0)
 			return &option_table[i];
@@ -163,7 +190,7 @@ static const OptionWord *
 find_word(const OptionWord *words, const char *name)
 {
 	for (; words->name != NULL; words++)
-		if (strcmp(words->name, name) == 0)
+		if (pg_strcasecmp(words->name, name) == 0)
 			return words;
 	return NULL;
 }
@@ -348,6 +375,8 @@ parse_value(const Option *option, char *value)
 			break;
 		case KIND_URL:
 		case KIND_PROXY_URL:
+		case KIND_BROKERS:
+		case KIND_PROPERTY:
 			break;
 		case KIND_FILE:
 			if (!is_absolute_path(value))
@@ -378,8 +407,36 @@ check_url(const Option *option, const char *value)
 		refusal = mls_url_refusal(value);
 	else if (option->kind == KIND_PROXY_URL)
 		refusal = mls_url_proxy_refusal(value);
+	else if (option->kind == KIND_BROKERS)
+		refusal = mls_kafka_brokers_refusal(value);
 	if (refusal != NULL)
 		raise_bad_value(option, value, refusal);
+}
+
+/* Raise unless librdkafka takes the property, and a server may have it. */
+static void
+check_property(DefElem *def)
+{
+	MlsKafkaProperty verdict;
+	char *problem = mls_kafka_property_check(def->defname + strlen(PROPERTY_PREFIX), defGetString(def), &verdict);
+
+	switch (verdict)
+	{
+		case MLS_PROPERTY_OK:
+			break;
+		case MLS_PROPERTY_FOR_SUPERUSERS:
+			ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					errmsg("permission denied to use the option \"%s\"", def->defname), errdetail("%s", problem));
+		case MLS_PROPERTY_MALFORMED:
+			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("invalid value for option \"%s\"", def->defname), errdetail("librdkafka says: %s", problem));
+		case MLS_PROPERTY_UNKNOWN:
+			ereport(ERROR, errcode(ERRCODE_FDW_INVALID_OPTION_NAME), errmsg("invalid option \"%s\"", def->defname),
+					errdetail("librdkafka says: %s", problem));
+		case MLS_PROPERTY_REFUSED:
+			ereport(ERROR, errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+					errmsg("option \"%s\" cannot be set", def->defname), errdetail("%s", problem));
+	}
 }
 
 /* Put a parsed value into its field of server. */
@@ -404,10 +461,13 @@ store_value(MlsServer *server, const Option *option, const OptionValue *value)
 		case KIND_PROXY_URL:
 		case KIND_FILE:
 		case KIND_TEMPLATE:
+		case KIND_BROKERS:
 		case KIND_TEXT:
 		case KIND_SECRET:
 			*(char **) field = value->text;
 			break;
+		case KIND_PROPERTY:
+			break; /* mls_option_read has its name */
 	}
 }
 
@@ -428,6 +488,9 @@ mls_option_read(MlsServer *server, List *options)
 			continue; /* not of this version of the library: the validator would not have let it in */
 		value = parse_value(option, defGetString(def));
 		store_value(server, option, &value);
+		if (option->kind == KIND_PROPERTY)
+			server->kafka_properties =
+				lappend(server->kafka_properties, makeDefElem(def->defname + strlen(PROPERTY_PREFIX), def->arg, -1));
 	}
 }
 
@@ -461,6 +524,20 @@ check_location(const char *name, const char *url, const char *account)
 				errhint("%s", type_rules[MLS_SERVER_BLOB].needed_hint));
 }
 
+/* Raise unless an eventhubs server's security_protocol and auth fit each other, and the brokers are where it may go. */
+static void
+check_protocol(const char *name, List *options)
+{
+	MlsServer server = {0};
+	char *refusal;
+
+	mls_option_read(&server, options);
+	refusal = mls_kafka_protocol_refusal(&server);
+	if (refusal != NULL)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("option \"security_protocol\" of server \"%s\" does not fit", name), errdetail("%s", refusal));
+}
+
 void
 mls_option_check_type(const char *name, MlsServerType type, List *options)
 {
@@ -492,6 +569,8 @@ mls_option_check_type(const char *name, MlsServerType type, List *options)
 				errmsg("server \"%s\" needs the option \"%s\"", name, rule->needed), errhint("%s", rule->needed_hint));
 	if (type == MLS_SERVER_BLOB)
 		check_location(name, url, account);
+	if (type == MLS_SERVER_EVENTHUBS)
+		check_protocol(name, options);
 }
 
 /* Raise about an option that is unknown, or known at another place. */
@@ -526,6 +605,8 @@ check_option(DefElem *def, const MlsOptionPlace *place)
 				errdetail("Only a superuser may name a file of the database server's machine."));
 	parse_value(option, defGetString(def));
 	check_url(option, defGetString(def));
+	if (option->kind == KIND_PROPERTY)
+		check_property(def);
 	return option;
 }
 

@@ -6,20 +6,34 @@
 
 #include "ml_score.h"
 
+#include "nodes/pg_list.h"
+
 typedef enum MlsServerType
 {
 	MLS_SERVER_ONLINE,
 	MLS_SERVER_BATCH,
-	MLS_SERVER_BLOB
+	MLS_SERVER_BLOB,
+	MLS_SERVER_EVENTHUBS
 } MlsServerType;
 
 typedef enum MlsAuth
 {
 	MLS_AUTH_NONE,
 	MLS_AUTH_KEY,
-	MLS_AUTH_SAS,		/* blob: the mapping's sas_token in every URL */
-	MLS_AUTH_SHARED_KEY /* blob: every request signed with the account's key */
+	MLS_AUTH_SAS,			   /* blob: the mapping's sas_token in every URL */
+	MLS_AUTH_SHARED_KEY,	   /* blob: every request signed with the account's key */
+	MLS_AUTH_CONNECTION_STRING /* eventhubs: SASL PLAIN as $ConnectionString */
 } MlsAuth;
+
+/* How brokers are talked to. */
+typedef enum MlsSecurityProtocol
+{
+	MLS_PROTOCOL_DEFAULT, /* with a credential sasl_ssl, else ssl */
+	MLS_PROTOCOL_PLAINTEXT,
+	MLS_PROTOCOL_SSL,
+	MLS_PROTOCOL_SASL_PLAINTEXT,
+	MLS_PROTOCOL_SASL_SSL
+} MlsSecurityProtocol;
 
 typedef enum MlsCompression
 {
@@ -61,7 +75,10 @@ typedef struct MlsServer
 	char *workspace_url; /* of the workspace in Azure's resource manager; or NULL */
 	int poll_min_interval_ms;
 	int poll_max_interval_ms;
-	char *account; /* of blob servers; NULL: as the url says */
+	char *account;			 /* of blob servers; NULL: as the url says */
+	char *bootstrap_servers; /* of eventhubs servers */
+	MlsSecurityProtocol security_protocol;
+	List *kafka_properties; /* of DefElem, names without "kafka." */
 } MlsServer;
 
 /*

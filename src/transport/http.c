@@ -129,8 +129,8 @@ embedded_ipv4(const struct in6_addr *ipv6)
  * Cloud metadata services hand out credentials to whoever asks: no request of a user goes there. They have link-local
  * addresses, and a few others: Azure's 168.63.129.16, Alibaba's 100.100.100.200, fd00:ec2::/32 and fd20:ce::254.
  */
-static bool
-is_forbidden_address(const struct sockaddr *address)
+bool
+mls_http_forbids(const struct sockaddr *address)
 {
 	static const uint8 aws[4] = {0xfd, 0x00, 0x0e, 0xc2};
 	static const struct in6_addr google = {{{0xfd, 0x20, 0x00, 0xce, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54}}};
@@ -158,7 +158,7 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	MlsTransfer *transfer = arg;
 
-	if (is_forbidden_address(&address->addr))
+	if (mls_http_forbids(&address->addr))
 	{
 		transfer->forbidden = true;
 		return CURL_SOCKET_BAD;

@@ -91,6 +91,9 @@ extern void mls_http_wait(long timeout_ms);
 /* Do both URLs have the same scheme, host and port? */
 extern bool mls_http_same_origin(const char *url, const char *other);
 
+/* Is it the address of a cloud platform's metadata service, or may it be? Safe in any thread. */
+extern bool mls_http_forbids(const struct sockaddr *address);
+
 /* Microseconds on a clock that never jumps. */
 extern int64 mls_http_now(void);
 

@@ -4,7 +4,7 @@
 # the user's PostgreSQL clusters are left alone, and none is created.
 # shellcheck shell=bash
 
-BUILD_PACKAGES="ca-certificates gcc make libc6-dev libcurl4-openssl-dev libssl-dev zlib1g-dev
+BUILD_PACKAGES="ca-certificates gcc make libc6-dev libcurl4-openssl-dev librdkafka-dev libssl-dev zlib1g-dev
 	postgresql-15 postgresql-server-dev-15 postgresql-15-cron python3 python3-venv curl"
 TEST_PACKAGES="clang-14 openssl"
 LINT_PACKAGES="clang-14 clang-format-14 cppcheck shellcheck"
