@@ -43,8 +43,9 @@ mls_auth_header(const MlsServer *server, Oid userid)
 			return NULL;
 		case MLS_AUTH_KEY:
 			return key_header(server, userid);
-		case MLS_AUTH_SAS: /* these two are not in a header that outlives an attempt: batch/blob.c */
+		case MLS_AUTH_SAS: /* these are not in a header that outlives an attempt: batch/blob.c, stream/kafka.c */
 		case MLS_AUTH_SHARED_KEY:
+		case MLS_AUTH_CONNECTION_STRING:
 			return NULL;
 	}
 	pg_unreachable();
