@@ -63,7 +63,7 @@ prepare_kafka() {
 # kafka_java [JVM OPTION...]: set the command KAFKA_JAVA, to which a class and its arguments are added.
 kafka_java() {
 	KAFKA_JAVA=(java -Xms96m -Xmx256m -XX:+UseSerialGC "$@" -Dlog4j2.configurationFile="$ROOT/tests/peers/kafka/log4j2.properties"
-		-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls="file://$RUN/kafka/jwks.json" -cp "$CACHE/kafka/libs/*")
+		-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls="file://$RUN/tokens/jwks.json" -cp "$CACHE/kafka/libs/*")
 }
 
 # kafka_properties DATA LISTENERS ADVERTISED: a small broker that is its own controller.
@@ -115,7 +115,7 @@ kafka_security() {
 		$name.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;
 		$name.oauthbearer.sasl.server.callback.handler.class=org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler
 		$name.oauthbearer.sasl.oauthbearer.jwt.validator.class=org.apache.kafka.common.security.oauthbearer.BrokerJwtValidator
-		$name.oauthbearer.sasl.oauthbearer.jwks.endpoint.url=file://$RUN/kafka/jwks.json
+		$name.oauthbearer.sasl.oauthbearer.jwks.endpoint.url=file://$RUN/tokens/jwks.json
 		$name.oauthbearer.sasl.oauthbearer.expected.audience=$KAFKA_AUDIENCE
 		$name.oauthbearer.sasl.oauthbearer.expected.issuer=$KAFKA_ISSUER
 		$name.oauthbearer.sasl.oauthbearer.sub.claim.name=oid
@@ -127,9 +127,9 @@ configure_kafka() {
 	local dir=$RUN/kafka name listeners="" advertised="" port
 	[ -f "$dir/settings" ] && return 0
 	need_certificates
+	need_token_key
 	mkdir -p "$dir"
 	cp -a "$CACHE/kafka/formatted" "$dir/logs"
-	/usr/bin/python3 "$ROOT/tests/peers/jwt_key.py" make "$dir/key.pem" "$dir/jwks.json"
 	{
 		echo "KAFKA_CA=$RUN/tls/ca.crt"
 		echo "KAFKA_CONNECTION_STRING='Endpoint=sb://localhost/;SharedAccessKeyName=tests;SharedAccessKey=$(openssl rand -base64 32)'"
@@ -225,9 +225,9 @@ kafka_allow() {
 	kafka_client allow "$1"
 }
 
-# kafka_token [CLAIM=VALUE...]: a bearer token for an hour; claims are added or replaced (numbers as such, exp=-60 is past).
+# kafka_token [CLAIM=VALUE...]: a bearer token; claims are added or replaced.
 kafka_token() {
-	/usr/bin/python3 "$ROOT/tests/peers/jwt_key.py" sign "$RUN/kafka/key.pem" aud="$KAFKA_AUDIENCE" iss="$KAFKA_ISSUER" oid=tests "$@"
+	signed_token aud="$KAFKA_AUDIENCE" iss="$KAFKA_ISSUER" oid=tests "$@"
 }
 
 kafka_stop() {

@@ -9,16 +9,21 @@
 #   fault_server      misbehaves in every way (peers/fault_server.py)
 #   kafka             Apache Kafka as Event Hubs speaks it (kafka.sh)
 #   toxiproxy         spoils connections to other peers (toxiproxy.sh)
+#   azurite           Azure's storage emulator, and azurite_https (azurite.sh)
 #
 # shellcheck shell=bash
 
 . "$ROOT/tests/lib/tls.sh"
 . "$ROOT/tests/lib/kafka.sh"
+. "$ROOT/tests/lib/azurite.sh"
 . "$ROOT/tests/lib/toxiproxy.sh"
 
-# peer_url NAME: http://127.0.0.1:PORT of a peer that was started.
+# peer_url NAME: http://127.0.0.1:PORT of a peer that was started; https where the name says so.
 peer_url() {
-	echo "http://127.0.0.1:$(cat "$RUN/peers/$1.port")"
+	case $1 in
+	*_https) echo "https://127.0.0.1:$(cat "$RUN/peers/$1.port")" ;;
+	*) echo "http://127.0.0.1:$(cat "$RUN/peers/$1.port")" ;;
+	esac
 }
 
 # need_peer NAME...: have these running and healthy; one that died since is started anew.
@@ -61,6 +66,9 @@ launch() {
 	kafka)
 		start_kafka
 		;;
+	azurite | azurite_https)
+		start_azurite "$name" "$port"
+		;;
 	toxiproxy)
 		need_toxiproxy
 		start_peer "$name" "$port" "$CACHE/toxiproxy" -host 127.0.0.1 -port "$port"
@@ -87,6 +95,7 @@ wait_healthy() {
 	local name=$1
 	case $name in
 	kafka) kafka_healthy && return 0 ;;
+	azurite | azurite_https) azurite_healthy "$name" && return 0 ;;
 	*) answers_http "$name" && return 0 ;;
 	esac
 	tail -n 15 "$RUN/peers/$name.log" >&2
@@ -97,7 +106,7 @@ wait_healthy() {
 answers_http() {
 	local i
 	for ((i = 0; i < 600; i++)); do
-		if curl -sS -o /dev/null -m 2 "$(peer_url "$1")/" 2>/dev/null; then return 0; fi
+		if curl -sSk -o /dev/null -m 2 "$(peer_url "$1")/" 2>/dev/null; then return 0; fi
 		kill -0 "$(cat "$RUN/peers/$1.pid")" 2>/dev/null || return 1
 		sleep 0.1
 	done

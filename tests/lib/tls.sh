@@ -1,4 +1,5 @@
-# tls.sh - certificates of this run: an authority of its own and one certificate for every peer on loopback.
+# tls.sh - certificates of this run: an authority of its own and one certificate for every peer on loopback; and a key
+# that signs bearer tokens.
 # shellcheck shell=bash
 
 # need_certificates: $RUN/tls/ca.crt, and below it server.crt, server.key and server.pem (both in one file), which are
@@ -21,4 +22,19 @@ need_certificates() {
 make_authority() {
 	openssl req -x509 -newkey rsa:2048 -nodes -days 3 -subj "/CN=$2" -addext "keyUsage=critical,keyCertSign,cRLSign" \
 		-keyout "$1.key" -out "$1.crt"
+}
+
+# need_token_key: $RUN/tokens/jwks.json, the key set that a peer checks tokens with.
+need_token_key() {
+	local dir=$RUN/tokens
+	[ -f "$dir/jwks.json" ] && return 0
+	need_packages openssl
+	mkdir -p "$dir"
+	/usr/bin/python3 "$ROOT/tests/peers/jwt_key.py" make "$dir/key.pem" "$dir/jwks.json"
+}
+
+# signed_token CLAIM=VALUE...: a bearer token (RS256) for an hour; digits are a number, exp=-60 is past.
+signed_token() {
+	need_token_key
+	/usr/bin/python3 "$ROOT/tests/peers/jwt_key.py" sign "$RUN/tokens/key.pem" "$@"
 }
