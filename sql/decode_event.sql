@@ -69,6 +69,28 @@ SELECT * FROM ml_score.decode_event('json_array', '[{"a": 1}, {"a": 2}') AS e(a 
 SELECT * FROM ml_score.decode_event('json_array', '[{"a": 1},]') AS e(a int);
 SELECT * FROM ml_score.decode_event('json', '[{"a": 1}]') AS e(a int);
 
+-- CSV
+SELECT * FROM ml_score.decode_event('csv', E'1,abc,2.5\r\n\n2,"x, ""y""\nz",\n3,"",-1') AS e(a int, b text, c float8);
+SELECT * FROM ml_score.decode_event('csv', E'\ufeffB,x,"A"\nb1,y,1\nb2,z,2\n', '{"header": true}') AS e(a int, b text, c float8);
+SELECT * FROM ml_score.decode_event('csv', E'1;\'it\\\'s\';NULL;\'NULL\'', '{"delimiter": ";", "quote": "''", "escape": "\\", "null": "NULL"}') AS e(a int, b text, c text, d text);
+SELECT * FROM ml_score.decode_event('csv', E't\t2026-03-02T10:00:00Z\t"{""a"": [1]}"\t[1,2]\t3q2+7w==\t1700000000000', '{"delimiter": "\t", "time_unit": {"f": "ms"}}')
+	AS e(a bool, b timestamptz, c jsonb, d int[], e bytea, f timestamptz);
+SELECT * FROM ml_score.decode_event('csv', '1,2', '{"header": true}') AS e("1" int);
+SELECT * FROM ml_score.decode_event('csv', '') AS e(a int);
+SELECT * FROM ml_score.decode_event('csv', E'1,2\n3') AS e(a int, b int);
+SELECT * FROM ml_score.decode_event('csv', E'1,2,3') AS e(a int, b int);
+SELECT * FROM ml_score.decode_event('csv', E'1,2\n1,"2') AS e(a int, b int);
+SELECT * FROM ml_score.decode_event('csv', E'"1"2,2') AS e(a int, b int);
+SELECT * FROM ml_score.decode_event('csv', E'x,2') AS e(a int, b int);
+SELECT * FROM ml_score.decode_event('csv', E'{"a",2') AS e(a jsonb, b int);
+SELECT * FROM ml_score.decode_event('csv', E'c,d\n1,2', '{"header": true}') AS e(a int, b int);
+SELECT * FROM ml_score.decode_event('csv', E'a,A\n1,2', '{"header": true}') AS e(a int, b int);
+SELECT * FROM ml_score.decode_event('csv', E'a,b\n1,2,3', '{"header": true}') AS e(a int, b int);
+SELECT * FROM ml_score.decode_event('csv', '1', '{"header": 1}') AS e(a int);
+SELECT * FROM ml_score.decode_event('csv', '1', '{"delimiter": "::"}') AS e(a int);
+SELECT * FROM ml_score.decode_event('csv', '1', '{"delimiter": "\""}') AS e(a int);
+SELECT * FROM ml_score.decode_event('csv', '1', '{"paths": {}}') AS e(a int);
+
 -- raw
 SELECT * FROM ml_score.decode_event('raw', '\x00ff1f8b'::bytea) AS e(x bytea);
 SELECT * FROM ml_score.decode_event('raw', 'it is "text"') AS e(x text);

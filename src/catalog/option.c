@@ -63,7 +63,8 @@ typedef struct Option
 #define ONLINE (1U << MLS_SERVER_ONLINE)
 #define BATCH (1U << MLS_SERVER_BATCH)
 #define BLOB (1U << MLS_SERVER_BLOB)
-#define HTTP (ONLINE | BATCH | BLOB) /* the types that are talked to by HTTP */
+#define REGISTRY (1U << MLS_SERVER_REGISTRY)
+#define HTTP (ONLINE | BATCH | BLOB | REGISTRY) /* the types that are talked to by HTTP */
 #define EVENTHUBS (1U << MLS_SERVER_EVENTHUBS)
 #define EVERY (HTTP | EVENTHUBS)
 
@@ -96,6 +97,8 @@ static const TypeRule type_rules[] = {
 	[MLS_SERVER_EVENTHUBS] = {"eventhubs", "bootstrap_servers",
 							  "Give the brokers: OPTIONS (bootstrap_servers 'NAMESPACE.servicebus.windows.net:9093').",
 							  AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_CONNECTION_STRING)},
+	[MLS_SERVER_REGISTRY] = {"registry", "url", "Give the schema registry's URL: OPTIONS (url 'https://...').",
+							 AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_BASIC)},
 };
 
 static const OptionWord format_words[] = {{"auto", MLS_FORMAT_AUTO},
@@ -114,6 +117,7 @@ static const OptionWord on_error_words[] = {{"fail", MLS_ON_ERROR_FAIL}, {"null"
 
 static const OptionWord auth_words[] = {{"none", MLS_AUTH_NONE},
 										{"key", MLS_AUTH_KEY},
+										{"basic", MLS_AUTH_BASIC},
 										{"sas", MLS_AUTH_SAS},
 										{"shared_key", MLS_AUTH_SHARED_KEY},
 										{"connection_string", MLS_AUTH_CONNECTION_STRING},
@@ -171,6 +175,8 @@ static const Option option_table[] = {
 	MAPPING_OPTION(connection_string, EVENTHUBS, KIND_SECRET),
 	MAPPING_OPTION(key, ONLINE | BATCH, KIND_SECRET),
 	MAPPING_OPTION(token, ONLINE | BATCH, KIND_SECRET),
+	MAPPING_OPTION(username, REGISTRY, KIND_TEXT),
+	MAPPING_OPTION(password, REGISTRY, KIND_SECRET),
 	MAPPING_OPTION(sas_token, BLOB, KIND_SECRET),
 	MAPPING_OPTION(account_key, BLOB, KIND_SECRET),
 };

@@ -13,13 +13,15 @@ typedef enum MlsServerType
 	MLS_SERVER_ONLINE,
 	MLS_SERVER_BATCH,
 	MLS_SERVER_BLOB,
-	MLS_SERVER_EVENTHUBS
+	MLS_SERVER_EVENTHUBS,
+	MLS_SERVER_REGISTRY
 } MlsServerType;
 
 typedef enum MlsAuth
 {
 	MLS_AUTH_NONE,
 	MLS_AUTH_KEY,
+	MLS_AUTH_BASIC,			   /* registry: HTTP's Basic */
 	MLS_AUTH_SAS,			   /* blob: the mapping's sas_token in every URL */
 	MLS_AUTH_SHARED_KEY,	   /* blob: every request signed with the account's key */
 	MLS_AUTH_CONNECTION_STRING /* eventhubs: SASL PLAIN as $ConnectionString */

@@ -13,18 +13,18 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
-static const char *const format_names[] = {"json", "json_lines", "json_array", NULL, NULL, "raw", "eventgrid"};
+static const char *const format_names[] = {"json", "json_lines", "json_array", "csv", "avro", "raw", "eventgrid"};
 
 static MlsEventFormat
 parse_format(const char *name)
 {
 	for (int i = 0; i < lengthof(format_names); i++)
 	{
-		if (format_names[i] && strcmp(name, format_names[i]) == 0)
+		if (strcmp(name, format_names[i]) == 0)
 			return (MlsEventFormat) i;
 	}
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("event format \"%s\" does not exist", name),
-					errhint("Formats are: json, json_lines, json_array, raw, eventgrid.")));
+					errhint("Formats are: json, json_lines, json_array, csv, avro, raw, eventgrid.")));
 }
 
 static bool
@@ -104,6 +104,12 @@ mls_event_decoder_create(const MlsEventSpec *spec)
 	{
 		case MLS_EVENT_RAW:
 			raw_prepare(decoder);
+			break;
+		case MLS_EVENT_CSV:
+			mls_event_csv_prepare(decoder);
+			break;
+		case MLS_EVENT_AVRO:
+			mls_event_avro_prepare(decoder);
 			break;
 		default:
 			mls_event_json_prepare(decoder);
@@ -205,9 +211,12 @@ check_utf8(MlsEventRun *run, const char *body, size_t len)
 						  psprintf("the event is not valid UTF-8 at byte %d", invalid + 1));
 }
 
+/* Is the body not text as a whole? */
 static bool
 is_binary(const MlsEventDecoder *decoder)
 {
+	if (decoder->format == MLS_EVENT_AVRO)
+		return true;
 	return decoder->format == MLS_EVENT_RAW && decoder->readers[decoder->raw_column]->type == BYTEAOID;
 }
 
@@ -220,6 +229,10 @@ decode_body(MlsEventRun *run, const char *body, size_t len)
 	{
 		case MLS_EVENT_RAW:
 			return raw_decode(run, body, len);
+		case MLS_EVENT_CSV:
+			return mls_event_csv_decode(run, body, len);
+		case MLS_EVENT_AVRO:
+			return mls_event_avro_decode(run, body, len);
 		default:
 			return mls_event_json_decode(run, body, len);
 	}
@@ -341,4 +354,5 @@ void
 mls_event_fetch_schema(MlsEventDecoder *decoder)
 {
 	Assert(decoder->format == MLS_EVENT_AVRO);
+	mls_event_avro_fetch(decoder);
 }
