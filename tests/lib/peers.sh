@@ -10,12 +10,14 @@
 #   kafka             Apache Kafka as Event Hubs speaks it (kafka.sh)
 #   toxiproxy         spoils connections to other peers (toxiproxy.sh)
 #   azurite           Azure's storage emulator, and azurite_https (azurite.sh)
+#   batch_endpoint    an Azure ML batch endpoint, played, whose jobs are real (batch.sh)
 #
 # shellcheck shell=bash
 
 . "$ROOT/tests/lib/tls.sh"
 . "$ROOT/tests/lib/kafka.sh"
 . "$ROOT/tests/lib/azurite.sh"
+. "$ROOT/tests/lib/batch.sh"
 . "$ROOT/tests/lib/toxiproxy.sh"
 
 # peer_url NAME: http://127.0.0.1:PORT of a peer that was started; https where the name says so.
@@ -69,6 +71,9 @@ launch() {
 	azurite | azurite_https)
 		start_azurite "$name" "$port"
 		;;
+	batch_endpoint)
+		start_batch_endpoint "$port"
+		;;
 	toxiproxy)
 		need_toxiproxy
 		start_peer "$name" "$port" "$CACHE/toxiproxy" -host 127.0.0.1 -port "$port"
@@ -96,6 +101,7 @@ wait_healthy() {
 	case $name in
 	kafka) kafka_healthy && return 0 ;;
 	azurite | azurite_https) azurite_healthy "$name" && return 0 ;;
+	batch_endpoint) batch_endpoint_healthy && return 0 ;;
 	*) answers_http "$name" && return 0 ;;
 	esac
 	tail -n 15 "$RUN/peers/$name.log" >&2
