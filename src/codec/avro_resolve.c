@@ -137,6 +137,7 @@ add_defaults(MlsAvroNode *result, const MlsAvroNode *reader, const bool *written
 		if (reason)
 			return psprintf("field \"%s\": %s", field->name, reason);
 	}
+	out.data[out.len] = '\0'; /* the JSON writers leave that out */
 	result->defaults = out.data;
 	return NULL;
 }

@@ -50,6 +50,18 @@ palloc0(Size size)
 }
 
 void *
+MemoryContextAlloc(MemoryContext context, Size size)
+{
+	return palloc(size);
+}
+
+void *
+MemoryContextAllocZero(MemoryContext context, Size size)
+{
+	return palloc0(size);
+}
+
+void *
 repalloc(void *pointer, Size size)
 {
 	return track(realloc(untrack(pointer), sizeof(Piece) + size));
