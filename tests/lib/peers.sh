@@ -7,6 +7,7 @@
 #   two_columns       two named numbers a row (peers/two_columns.py)
 #   mlflow            MLflow's own model server
 #   fault_server      misbehaves in every way (peers/fault_server.py)
+#   registry          a schema registry (peers/registry.py)
 #   kafka             Apache Kafka as Event Hubs speaks it (kafka.sh)
 #   toxiproxy         spoils connections to other peers (toxiproxy.sh)
 #   azurite           Azure's storage emulator, and azurite_https (azurite.sh)

@@ -1,0 +1,48 @@
+#!/bin/bash
+# Avro events framed as Confluent's serializers do: their schemas come from a registry, with the mapping's name
+# and password; what it does not know makes the event bad, what keeps it from answering does not.
+. "$(dirname "$0")/../lib/tap.sh"
+need_peer registry
+registry=$(peer_url registry)
+sql <<-EOF
+	CREATE SERVER schemas TYPE 'registry' FOREIGN DATA WRAPPER ml_score OPTIONS (url '$registry/', auth 'basic', max_attempts '1');
+	CREATE USER MAPPING FOR PUBLIC SERVER schemas OPTIONS (username 'reader', password 'let-me-in');
+EOF
+
+# register ID REPLY
+register() {
+	curl -fsS -X PUT --data-binary "$2" "$registry/schemas/ids/$1"
+}
+
+# decode HEX [OPTIONS]: what becomes of a framed value.
+decode() {
+	sql_error "SELECT id, device, unit FROM ml_score.decode_event('avro', '\\x$1'::bytea, '{\"registry\": \"schemas\"}'::jsonb || '${2:-{\}}') AS e(id bigint, device text, unit text)"
+}
+
+register 1 '{"schema": "{\"type\":\"record\",\"name\":\"Reading\",\"fields\":[{\"name\":\"id\",\"type\":\"int\"},{\"name\":\"device\",\"type\":[\"null\",\"string\"]}]}"}'
+register 2 '{"schemaType": "AVRO", "schema": "{\"type\":\"record\",\"name\":\"Reading\",\"fields\":[{\"name\":\"device_id\",\"type\":\"string\"},{\"name\":\"id\",\"type\":\"long\"}]}"}'
+register 3 '{"schemaType": "PROTOBUF", "schema": "syntax = \"proto3\";"}'
+register 4 '{"schema": "{\"type\":\"record\"}"}'
+register 5 '{"schema": "\"int\"", "references": [{"name": "x", "subject": "x", "version": 1}]}'
+register 6 'not JSON'
+
+is "$(decode 00000000010e020261)" "no error: 7|a|" "an event is read by the schema of its number"
+is "$(decode 0000000002026209 '{"paths": {"device": "$.device_id"}}')" "no error: -5|b|" "an event of the next version by that"
+reader='{"schema": {"type": "record", "name": "Reading", "fields": [{"name": "id", "type": "long"}, {"name": "device", "type": ["null", "string"], "aliases": ["device_id"]}, {"name": "unit", "type": "string", "default": "celsius"}]}}'
+is "$(decode 00000000010e020261 "$reader")" "no error: 7|a|celsius" "a schema of the options is what it is read as: defaults"
+is "$(decode 0000000002026209 "$reader")" "no error: -5|b|celsius" "and aliases"
+like "$(decode 00000000030e)" "22P03.*schema 3 of the registry cannot be used: it is of type PROTOBUF" "a schema of another kind makes the event bad"
+like "$(decode 00000000040e)" "22P03.*schema 4 of the registry cannot be used: a type of records, enums or fixed has no name" "so does one that is malformed"
+like "$(decode 00000000050e)" "22P03.*schema 5 of the registry cannot be used: it refers to other schemas" "one that refers to others"
+like "$(decode 00000000060e)" "22P03.*schema 6 of the registry cannot be used: the reply is not JSON" "a reply that is none"
+like "$(decode 00000f42400e)" "22P03.*schema 1000000 of the registry cannot be used: the registry has none of this number" "and a number that the registry does not know"
+like "$(decode 00000000010e0202)" "22P03.*the data ends early" "a value that is cut is bad"
+like "$(decode 7b226964223a317d)" "22P03.*does not begin with a zero byte and the number of a schema" "and one without a frame"
+
+sql "ALTER USER MAPPING FOR PUBLIC SERVER schemas OPTIONS (SET password 'wrong-secret')"
+out=$(decode 00000000010e020261)
+like "$out" "28000.*schemas" "a wrong password is no fault of the event"
+unlike "$out" "wrong-secret|$(printf reader:wrong-secret | base64)" "and is not shown"
+sql "ALTER SERVER schemas OPTIONS (SET url 'http://127.0.0.1:1')"
+like "$(decode 00000000010e020261)" "08006|08001" "nor is a registry that is down"
+done_testing
