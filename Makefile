@@ -26,7 +26,7 @@ WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wno-unused-parameter -Wno
 # Before PostgreSQL 16, PGDLLEXPORT says nothing of visibility.
 PG_CPPFLAGS = -isystem $(PG_INCLUDES) -I$(srcdir)/src '-DPGDLLEXPORT=__attribute__((visibility("default")))'
 PG_CFLAGS = $(WARNINGS) -fvisibility=hidden $(EXTRA_CFLAGS)
-SHLIB_LINK = -lcurl -lrdkafka -lcrypto -lz
+SHLIB_LINK = -lcurl -lrdkafka -lssl -lcrypto -lz
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)

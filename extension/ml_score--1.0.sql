@@ -110,6 +110,34 @@ REVOKE EXECUTE ON FUNCTION ml_score.stat_reset() FROM PUBLIC;
 COMMENT ON FUNCTION ml_score.stat_reset() IS
 'sets the counts in ml_score.stat_endpoint of this database''s servers back to zero; what was learnt of their speed stays';
 
+/* What was fetched to be let in. */
+
+CREATE FUNCTION ml_score.token_status(
+    OUT kind text, OUT authority text, OUT identity text, OUT scope text, OUT source text, OUT fetched_at timestamptz,
+    OUT expires_at timestamptz, OUT refresh_at timestamptz, OUT fetches bigint, OUT fetcher integer,
+    OUT last_error text, OUT last_error_at timestamptz)
+RETURNS SETOF record
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'mls_token_status';
+COMMENT ON FUNCTION ml_score.token_status() IS 'what the view ml_score.token_status shows';
+
+CREATE VIEW ml_score.token_status AS SELECT * FROM ml_score.token_status();
+GRANT SELECT ON ml_score.token_status TO PUBLIC;
+COMMENT ON VIEW ml_score.token_status IS
+'a line for each token, key or key vault secret that is kept for use by all backends of all databases (by this backend alone without shared_preload_libraries = ''ml_score''); never the value itself.
+Shows its lines to members of pg_read_all_stats, and so of pg_monitor; to others it is empty.';
+COMMENT ON COLUMN ml_score.token_status.kind IS 'token; key: the keys of an online endpoint that the control plane gave; endpoint: its description there; secret: of a key vault';
+COMMENT ON COLUMN ml_score.token_status.authority IS 'URL of the Entra authority';
+COMMENT ON COLUMN ml_score.token_status.identity IS 'whose it is: a client id or other name of the identity';
+COMMENT ON COLUMN ml_score.token_status.scope IS 'what it is for: a token''s scope, an endpoint''s ARM id, a secret''s URL';
+COMMENT ON COLUMN ml_score.token_status.source IS 'who gave it: client secret, managed identity, key vault, ...; NULL before the first';
+COMMENT ON COLUMN ml_score.token_status.fetched_at IS 'when it was fetched; NULL when there is none now';
+COMMENT ON COLUMN ml_score.token_status.expires_at IS 'when it ends; NULL when there is none now';
+COMMENT ON COLUMN ml_score.token_status.refresh_at IS 'from when on the next one who needs it fetches a new one; NULL when there is none now';
+COMMENT ON COLUMN ml_score.token_status.fetches IS 'how often it was fetched';
+COMMENT ON COLUMN ml_score.token_status.fetcher IS 'process that is fetching it; NULL when none is';
+COMMENT ON COLUMN ml_score.token_status.last_error IS 'first part of what the last failed fetch was told; NULL when none failed';
+COMMENT ON COLUMN ml_score.token_status.last_error_at IS 'when that was';
+
 /* Tables that stay scored. */
 
 CREATE PROCEDURE ml_score.score_table(source regclass, target regclass, function regprocedure, chunk_rows integer DEFAULT 10000)

@@ -27,7 +27,7 @@ SELECT has_schema_privilege('public', 'ml_score', 'USAGE'), has_schema_privilege
     has_language_privilege('public', 'ml_score', 'USAGE'), has_foreign_data_wrapper_privilege('public', 'ml_score', 'USAGE');
 
 -- DROP EXTENSION takes servers and functions along only when told
-CREATE SERVER s TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'http://127.0.0.1:1/score');
+CREATE SERVER s TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'http://127.0.0.1:1/score', auth 'key');
 CREATE USER MAPPING FOR PUBLIC SERVER s OPTIONS (key 'sesame');
 CREATE FUNCTION f(x float8) RETURNS float8 LANGUAGE ml_score STABLE AS 's';
 \set VERBOSITY terse

@@ -25,6 +25,8 @@ char *mls_allowed_hosts;
 bool mls_allow_http;
 int mls_max_response_size = 256 * 1024;
 int mls_max_endpoints = 256;
+int mls_max_tokens = 128;
+bool mls_allow_azure_cli;
 int mls_read_ahead_memory = 16 * 1024;
 
 static const struct config_enum_entry on_error_values[] = {{"server", MLS_UNSET, false},
@@ -108,11 +110,17 @@ define_safety(void)
 							 &mls_allow_http, false, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("ml_score.max_response_size", "Longest reply that is read.", NULL, &mls_max_response_size,
 							256 * 1024, 1, MaxAllocSize / 1024, PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomBoolVariable("ml_score.allow_azure_cli", "Lets the server run the Azure CLI to get tokens.",
+							 "For credential 'azure_cli', and as the last resort of 'default'.", &mls_allow_azure_cli,
+							 false, PGC_SUSET, 0, NULL, NULL, NULL);
 	if (!mls_preloaded)
 		return; /* the rest shapes shared memory */
 	DefineCustomIntVariable("ml_score.max_endpoints", "Servers that shared memory has room for.",
 							"Servers beyond it are scored all the same, without shared limits and statistics.",
 							&mls_max_endpoints, 256, 16, 65536, PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("ml_score.max_tokens", "Tokens, keys and secrets that shared memory has room for.",
+							"Of more than that, those not used for longest are fetched again.", &mls_max_tokens, 128, 8,
+							4096, PGC_POSTMASTER, 0, NULL, NULL, NULL);
 }
 
 void

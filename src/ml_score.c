@@ -3,6 +3,7 @@
  */
 #include "ml_score.h"
 
+#include "auth/token_cache.h"
 #include "catalog/server.h"
 #include "miscadmin.h"
 #include "scoring/rewrite.h"
@@ -23,6 +24,7 @@ _PG_init(void)
 	mls_guc_init();
 	mls_catalog_init();
 	mls_transport_init();
+	mls_token_cache_init();
 	mls_planner_init();
 	mls_worker_init();
 }

@@ -8,12 +8,26 @@
 #define MLS_AUTH_H
 
 #include "catalog/server.h"
+#include "datatype/timestamp.h"
+
+typedef struct MlsAuthorization
+{
+	char *header;		  /* "Authorization: Bearer ...", palloc'd; NULL when there is none */
+	TimestampTz renew_at; /* a newer one is to be had from then on; DT_NOEND: never */
+} MlsAuthorization;
+
+/* A header that the endpoint did not accept (401), and its WWW-Authenticate header or "". */
+typedef struct MlsAuthRefusal
+{
+	const char *header;
+	const char *challenge;
+} MlsAuthRefusal;
 
 /*
- * The Authorization header ("Authorization: Bearer ...") with which userid may talk to server, palloc'd in the current
- * context; NULL for auth 'none'. The mapping is userid's own, else PUBLIC's. Raises
- * INVALID_AUTHORIZATION_SPECIFICATION, with the CREATE USER MAPPING to type, when there is none.
+ * What userid shows to server. The mapping is userid's own, else PUBLIC's. After a refusal (else NULL) it is something
+ * else if there is anything else to be had. May wait for the network. Raises INVALID_AUTHORIZATION_SPECIFICATION, with
+ * the CREATE USER MAPPING to type, when there is no credential.
  */
-extern char *mls_auth_header(const MlsServer *server, Oid userid);
+extern MlsAuthorization mls_auth_get(const MlsServer *server, Oid userid, const MlsAuthRefusal *refusal);
 
 #endif

@@ -4,6 +4,7 @@
 #include "auth/credential.h"
 
 #include "access/reloptions.h"
+#include "auth/reference.h"
 #include "catalog/pg_user_mapping.h"
 #include "commands/defrem.h"
 #include "utils/builtins.h"
@@ -29,8 +30,9 @@ read_mapping(const MlsServer *server, Oid userid, List **options)
 	return true;
 }
 
-char *
-mls_credential_option(const MlsServer *server, Oid userid, const char *option)
+/* The option's value as it stands in the mapping; NULL when there is none. */
+static char *
+raw_option(const MlsServer *server, Oid userid, const char *option)
 {
 	List *options;
 	ListCell *lc;
@@ -45,6 +47,33 @@ mls_credential_option(const MlsServer *server, Oid userid, const char *option)
 			return defGetString(def);
 	}
 	return NULL;
+}
+
+char *
+mls_credential_option(const MlsServer *server, Oid userid, const char *option)
+{
+	char *value = raw_option(server, userid, option);
+
+	if (value == NULL)
+		return NULL;
+	if (!mls_reference_is(value))
+		return pstrdup(value);
+	return mls_reference_resolve(server, userid, option, value);
+}
+
+void
+mls_credential_rejected(const MlsServer *server, Oid userid, const char *option)
+{
+	char *value = raw_option(server, userid, option);
+
+	if (value != NULL && mls_reference_is(value))
+		mls_reference_rejected(server, userid, value);
+}
+
+bool
+mls_credential_has_option(const MlsServer *server, Oid userid, const char *option)
+{
+	return raw_option(server, userid, option) != NULL;
 }
 
 bool

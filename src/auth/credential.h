@@ -8,9 +8,17 @@
 
 /*
  * The option of userid's mapping for server, else of PUBLIC's when userid has none; palloc'd in the current context.
- * NULL when there is no mapping, or no such option in it. A secret: overwrite it after use where that is possible.
+ * NULL when there is no mapping, or no such option in it. Where the mapping points to a secret (env:, file:,
+ * keyvault:) it is the secret; that may wait for the network, and raises INVALID_AUTHORIZATION_SPECIFICATION when it
+ * cannot be read. Overwrite it after use (mls_secret_wipe).
  */
 extern char *mls_credential_option(const MlsServer *server, Oid userid, const char *option);
+
+/* The option was not accepted: if it is in a key vault, read it anew the next time. */
+extern void mls_credential_rejected(const MlsServer *server, Oid userid, const char *option);
+
+/* Is the option there? */
+extern bool mls_credential_has_option(const MlsServer *server, Oid userid, const char *option);
 
 /* Has userid, or else PUBLIC, a mapping for server? */
 extern bool mls_credential_has_mapping(const MlsServer *server, Oid userid);

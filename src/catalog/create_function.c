@@ -1,6 +1,7 @@
 /*
  * create_function.c - model functions made from what their endpoint declares, and that declaration shown.
  */
+#include "auth/control_plane.h"
 #include "catalog/schema_cache.h"
 
 #include "catalog/namespace.h"
@@ -22,10 +23,13 @@ open_server(const char *name)
 {
 	Oid serverid = mls_server_oid(name, false);
 	AclResult acl = object_aclcheck(ForeignServerRelationId, serverid, GetUserId(), ACL_USAGE);
+	MlsServer *server;
 
 	if (acl != ACLCHECK_OK)
 		aclcheck_error(acl, OBJECT_FOREIGN_SERVER, name);
-	return mls_server_load_online(serverid);
+	server = mls_server_load_online(serverid);
+	mls_control_plane_complete(server, GetUserId());
+	return server;
 }
 
 /* The function's name, quoted and with its schema: as given, else the server's. */

@@ -7,7 +7,11 @@
  */
 #include "catalog/option.h"
 
+#include <ctype.h>
+
 #include "access/reloptions.h"
+#include "auth/reference.h"
+#include "auth/scope.h"
 #include "batch/location.h"
 #include "batch/template.h"
 #include "catalog/pg_foreign_server.h"
@@ -38,7 +42,11 @@ typedef enum OptionKind
 	KIND_BROKERS,		/* char *, host:port, comma-separated */
 	KIND_PROPERTY,		/* one of librdkafka's; the name is "kafka." and its name */
 	KIND_TEXT,			/* char *, goes into an HTTP header */
-	KIND_SECRET			/* same, and is never shown */
+	KIND_NAME,			/* char *, letters, digits, ".", "-" */
+	KIND_SCOPE,			/* char *, of a token */
+	KIND_ARM_ID,		/* char *, of an online endpoint */
+	KIND_SECRET,		/* char *, goes into an HTTP header and is never shown; or where it is to be found */
+	KIND_PEM			/* same, with line breaks */
 } OptionKind;
 
 typedef struct OptionWord
@@ -83,21 +91,24 @@ typedef struct TypeRule
 	const char *name;
 	const char *needed; /* the option that must be given */
 	const char *needed_hint;
-	unsigned auths; /* bits of MlsAuth */
+	const char *alternative; /* an option that makes up for it, or NULL */
+	unsigned auths;			 /* bits of MlsAuth */
 } TypeRule;
 
 static const TypeRule type_rules[] = {
 	[MLS_SERVER_ONLINE] = {"online", "url", "Give the scoring URL of the endpoint: OPTIONS (url 'https://...').",
-						   AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_KEY)},
-	[MLS_SERVER_BATCH] = {"batch", "url", "Give the URL that starts jobs: OPTIONS (url 'https://.../jobs').",
-						  AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_KEY)},
+						   "endpoint_id",
+						   AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_KEY) | AUTH(MLS_AUTH_AML_TOKEN) | AUTH(MLS_AUTH_ENTRA)},
+	[MLS_SERVER_BATCH] = {"batch", "url", "Give the URL that starts jobs: OPTIONS (url 'https://.../jobs').", NULL,
+						  AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_KEY) | AUTH(MLS_AUTH_ENTRA)},
 	[MLS_SERVER_BLOB] = {"blob", "url",
 						 "Give the container's URL: OPTIONS (url 'https://ACCOUNT.blob.core.windows.net/CONTAINER').",
-						 AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_SAS) | AUTH(MLS_AUTH_SHARED_KEY)},
+						 NULL,
+						 AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_SAS) | AUTH(MLS_AUTH_SHARED_KEY) | AUTH(MLS_AUTH_ENTRA)},
 	[MLS_SERVER_EVENTHUBS] = {"eventhubs", "bootstrap_servers",
 							  "Give the brokers: OPTIONS (bootstrap_servers 'NAMESPACE.servicebus.windows.net:9093').",
-							  AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_CONNECTION_STRING)},
-	[MLS_SERVER_REGISTRY] = {"registry", "url", "Give the schema registry's URL: OPTIONS (url 'https://...').",
+							  NULL, AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_CONNECTION_STRING)},
+	[MLS_SERVER_REGISTRY] = {"registry", "url", "Give the schema registry's URL: OPTIONS (url 'https://...').", NULL,
 							 AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_BASIC)},
 };
 
@@ -118,10 +129,25 @@ static const OptionWord on_error_words[] = {{"fail", MLS_ON_ERROR_FAIL}, {"null"
 static const OptionWord auth_words[] = {{"none", MLS_AUTH_NONE},
 										{"key", MLS_AUTH_KEY},
 										{"basic", MLS_AUTH_BASIC},
+										{"aml_token", MLS_AUTH_AML_TOKEN},
+										{"entra", MLS_AUTH_ENTRA},
 										{"sas", MLS_AUTH_SAS},
 										{"shared_key", MLS_AUTH_SHARED_KEY},
 										{"connection_string", MLS_AUTH_CONNECTION_STRING},
 										{NULL}};
+
+static const OptionWord credential_words[] = {{"client_secret", MLS_CREDENTIAL_CLIENT_SECRET},
+											  {"client_certificate", MLS_CREDENTIAL_CLIENT_CERTIFICATE},
+											  {"environment", MLS_CREDENTIAL_ENVIRONMENT},
+											  {"workload_identity", MLS_CREDENTIAL_WORKLOAD_IDENTITY},
+											  {"managed_identity", MLS_CREDENTIAL_MANAGED_IDENTITY},
+											  {"azure_cli", MLS_CREDENTIAL_AZURE_CLI},
+											  {"default", MLS_CREDENTIAL_DEFAULT},
+											  {NULL}};
+
+static const OptionWord assertion_words[] = {{"PS256", MLS_ASSERTION_PS256}, {"RS256", MLS_ASSERTION_RS256}, {NULL}};
+
+static const OptionWord bool_words[] = {{"false", false}, {"true", true}, {NULL}};
 
 static const OptionWord protocol_words[] = {{"plaintext", MLS_PROTOCOL_PLAINTEXT},
 											{"ssl", MLS_PROTOCOL_SSL},
@@ -173,6 +199,23 @@ static const Option option_table[] = {
 	SERVER_OPTION(security_protocol, EVENTHUBS, KIND_ENUM, .words = protocol_words, FIELD(security_protocol)),
 	{ANY_PROPERTY, MLS_OPTION_OF_SERVER, EVENTHUBS, KIND_PROPERTY, FIELD(kafka_properties)},
 	MAPPING_OPTION(connection_string, EVENTHUBS, KIND_SECRET),
+	SERVER_OPTION(credential, EVERY, KIND_ENUM, .words = credential_words, FIELD(credential)),
+	SERVER_OPTION(authority_host, EVERY, KIND_URL, FIELD(authority_host)),
+	SERVER_OPTION(authority_ca_file, EVERY, KIND_FILE, .superuser_only = true, FIELD(authority_ca_file)),
+	SERVER_OPTION(scope, EVERY, KIND_SCOPE, FIELD(scope)),
+	SERVER_OPTION(identity_client_id, EVERY, KIND_NAME, FIELD(identity_client_id)),
+	SERVER_OPTION(identity_object_id, EVERY, KIND_NAME, FIELD(identity_object_id)),
+	SERVER_OPTION(identity_resource_id, EVERY, KIND_TEXT, FIELD(identity_resource_id)),
+	SERVER_OPTION(assertion_algorithm, EVERY, KIND_ENUM, .words = assertion_words, FIELD(assertion_algorithm)),
+	SERVER_OPTION(send_certificate_chain, EVERY, KIND_ENUM, .words = bool_words, FIELD(send_certificate_chain)),
+	SERVER_OPTION(endpoint_id, ONLINE, KIND_ARM_ID, FIELD(endpoint_id)),
+	SERVER_OPTION(management_url, ONLINE, KIND_URL, FIELD(management_url)),
+	MAPPING_OPTION(tenant_id, EVERY, KIND_NAME),
+	MAPPING_OPTION(client_id, EVERY, KIND_NAME),
+	MAPPING_OPTION(client_secret, EVERY, KIND_SECRET),
+	MAPPING_OPTION(client_certificate, EVERY, KIND_PEM),
+	MAPPING_OPTION(client_certificate_password, EVERY, KIND_SECRET),
+	MAPPING_OPTION(secondary_key, ONLINE, KIND_SECRET),
 	MAPPING_OPTION(key, ONLINE | BATCH, KIND_SECRET),
 	MAPPING_OPTION(token, ONLINE | BATCH, KIND_SECRET),
 	MAPPING_OPTION(username, REGISTRY, KIND_TEXT),
@@ -254,14 +297,77 @@ mls_server_type_list(void)
 	return out.data;
 }
 
+/* The word that stands for value. */
+static const char *
+word_of(const OptionWord *words, int value)
+{
+	while (words->value != value)
+		words++;
+	return words->name;
+}
+
+/* Does a server with this auth (and credential) look for the mapping's option? */
+static bool
+is_used(const MlsServer *server, const char *name)
+{
+	static const struct
+	{
+		const char *name;
+		unsigned auths;
+		MlsCredential credential;
+	} uses[] = {
+		{"key", AUTH(MLS_AUTH_KEY)},
+		{"token", AUTH(MLS_AUTH_KEY)},
+		{"secondary_key", AUTH(MLS_AUTH_KEY)},
+		{"username", AUTH(MLS_AUTH_BASIC)},
+		{"password", AUTH(MLS_AUTH_BASIC)},
+		{"sas_token", AUTH(MLS_AUTH_SAS)},
+		{"account_key", AUTH(MLS_AUTH_SHARED_KEY)},
+		{"connection_string", AUTH(MLS_AUTH_CONNECTION_STRING)},
+		{"client_secret", 0, MLS_CREDENTIAL_CLIENT_SECRET},
+		{"client_certificate", 0, MLS_CREDENTIAL_CLIENT_CERTIFICATE},
+		{"client_certificate_password", 0, MLS_CREDENTIAL_CLIENT_CERTIFICATE},
+		{"tenant_id", 0, MLS_CREDENTIAL_CLIENT_SECRET},
+		{"tenant_id", 0, MLS_CREDENTIAL_CLIENT_CERTIFICATE},
+		{"client_id", 0, MLS_CREDENTIAL_CLIENT_SECRET},
+		{"client_id", 0, MLS_CREDENTIAL_CLIENT_CERTIFICATE},
+	};
+	bool known = false;
+
+	for (int i = 0; i < lengthof(uses); i++)
+	{
+		if (strcmp(uses[i].name, name) != 0)
+			continue;
+		if ((uses[i].auths & AUTH(server->auth)) != 0 ||
+			(uses[i].credential != MLS_CREDENTIAL_NONE && uses[i].credential == server->credential))
+			return true;
+		known = true;
+	}
+	return !known;
+}
+
+bool
+mls_option_is_idle(const MlsServer *server, const char *name)
+{
+	/* What the control plane will say of a looked-up endpoint is not known here. */
+	if (server->endpoint_id != NULL && !server->auth_given)
+		return false;
+	return !is_used(server, name);
+}
+
+char *
+mls_option_auth_words(const MlsServer *server)
+{
+	if (server->credential == MLS_CREDENTIAL_NONE)
+		return psprintf("The server has auth '%s'.", word_of(auth_words, server->auth));
+	return psprintf("The server has auth '%s' and credential '%s'.", word_of(auth_words, server->auth),
+					word_of(credential_words, server->credential));
+}
+
 const char *
 mls_request_format_name(MlsRequestFormat format)
 {
-	const OptionWord *word = format_words;
-
-	while (word->value != format)
-		word++;
-	return word->name;
+	return word_of(format_words, format);
 }
 
 bool
@@ -286,7 +392,7 @@ may_be_shown(const Option *option, const char *value)
 {
 	if (option->kind == KIND_URL || option->kind == KIND_PROXY_URL)
 		return strchr(value, '@') == NULL;
-	return option->kind != KIND_SECRET;
+	return option->kind != KIND_SECRET && option->kind != KIND_PEM;
 }
 
 /* Raise about an option's value; expected is a whole sentence. */
@@ -335,6 +441,38 @@ parse_rate(const Option *option, const char *value)
 		raise_bad_value(option, value,
 						psprintf("The value must be a number between %.0f and %.0f.", option->min, option->max));
 	return result;
+}
+
+static bool
+consists_of(const char *value, const char *also)
+{
+	for (; *value != '\0'; value++)
+		if (!isalnum((unsigned char) *value) && strchr(also, *value) == NULL)
+			return false;
+	return true;
+}
+
+/* Is value the PEM text of a certificate and its key? */
+static bool
+is_pem(const char *value)
+{
+	return strstr(value, "-----BEGIN CERTIFICATE-----") != NULL && strstr(value, "PRIVATE KEY-----") != NULL;
+}
+
+/* Check a secret's value, which may also say where the secret is. */
+static void
+check_secret(const Option *option, const char *value)
+{
+	char *problem = NULL;
+
+	if (mls_reference_is(value))
+		problem = mls_reference_check(value);
+	else if (option->kind == KIND_PEM && !is_pem(value))
+		problem = "The value must be the PEM text of a certificate and its private key, or file:/PATH.";
+	else if (*value == '\0' || (option->kind == KIND_SECRET && has_control_characters(value)))
+		problem = "The value must not be empty and must not contain control characters.";
+	if (problem != NULL)
+		raise_bad_value(option, value, problem);
 }
 
 /* An option's value, parsed; which member holds depends on its kind. */
@@ -394,9 +532,28 @@ parse_value(const Option *option, char *value)
 				raise_bad_value(option, value, problem);
 			break;
 		case KIND_TEXT:
-		case KIND_SECRET:
 			if (*value == '\0' || has_control_characters(value))
 				raise_bad_value(option, value, "The value must not be empty and must not contain control characters.");
+			break;
+		case KIND_NAME:
+			if (*value == '\0' || !consists_of(value, ".-"))
+				raise_bad_value(option, value, "The value must consist of letters, digits, \".\" and \"-\".");
+			break;
+		case KIND_SCOPE:
+			if (!consists_of(value, ".:/_-") || !mls_scope_has_resource(value))
+				raise_bad_value(option, value,
+								"The value must be a resource and \"/.default\", such as "
+								"'https://ml.azure.com/.default'.");
+			break;
+		case KIND_ARM_ID:
+			if (!consists_of(value, "/._-()") || !mls_arm_id_is_endpoint(value))
+				raise_bad_value(option, value,
+								"The value must be like /subscriptions/ID/resourceGroups/NAME/providers/"
+								"Microsoft.MachineLearningServices/workspaces/NAME/onlineEndpoints/NAME.");
+			break;
+		case KIND_SECRET:
+		case KIND_PEM:
+			check_secret(option, value);
 			break;
 	}
 	result.text = value;
@@ -469,7 +626,11 @@ store_value(MlsServer *server, const Option *option, const OptionValue *value)
 		case KIND_TEMPLATE:
 		case KIND_BROKERS:
 		case KIND_TEXT:
+		case KIND_NAME:
+		case KIND_SCOPE:
+		case KIND_ARM_ID:
 		case KIND_SECRET:
+		case KIND_PEM:
 			*(char **) field = value->text;
 			break;
 		case KIND_PROPERTY:
@@ -497,6 +658,7 @@ mls_option_read(MlsServer *server, List *options)
 		if (option->kind == KIND_PROPERTY)
 			server->kafka_properties =
 				lappend(server->kafka_properties, makeDefElem(def->defname + strlen(PROPERTY_PREFIX), def->arg, -1));
+		server->auth_given |= strcmp(option->name, "auth") == 0;
 	}
 }
 
@@ -544,6 +706,56 @@ check_protocol(const char *name, List *options)
 				errmsg("option \"security_protocol\" of server \"%s\" does not fit", name), errdetail("%s", refusal));
 }
 
+static char *
+option_value(List *options, const char *name)
+{
+	ListCell *lc;
+
+	foreach (lc, options)
+	{
+		DefElem *def = lfirst(lc);
+
+		if (strcmp(def->defname, name) == 0)
+			return defGetString(def);
+	}
+	return NULL;
+}
+
+pg_noreturn static void
+raise_needs(const char *name, const char *what, const char *needed, const char *hint)
+{
+	ereport(ERROR, errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
+			errmsg("server \"%s\" with %s needs the option \"%s\"", name, what, needed), errhint("%s", hint));
+}
+
+/* Raise about options of identities that miss another, or exclude each other. */
+static void
+check_identity(const char *name, List *options)
+{
+	char *auth = option_value(options, "auth");
+	char *credential = option_value(options, "credential");
+	int nselectors = (option_value(options, "identity_client_id") != NULL) +
+					 (option_value(options, "identity_object_id") != NULL) +
+					 (option_value(options, "identity_resource_id") != NULL);
+	char *hint = psprintf("Say as whom tokens are fetched. Valid values are: %s.", list_words(credential_words));
+
+	if (auth != NULL && strcmp(auth, "entra") == 0 && credential == NULL)
+		raise_needs(name, "auth 'entra'", "credential", hint);
+	if (auth != NULL && strcmp(auth, "aml_token") == 0 && option_value(options, "endpoint_id") == NULL)
+		raise_needs(name, "auth 'aml_token'", "endpoint_id", "Give the ARM id of the online endpoint.");
+	if (option_value(options, "endpoint_id") != NULL && credential == NULL)
+		raise_needs(name, "an endpoint_id", "credential", hint);
+	if (nselectors > 1)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("server \"%s\" names more than one managed identity", name),
+				errhint("Give one of identity_client_id, identity_object_id and identity_resource_id."));
+	if (nselectors > 0 &&
+		(credential == NULL || (strcmp(credential, "managed_identity") != 0 && strcmp(credential, "default") != 0)))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("server \"%s\" names a managed identity without using one", name),
+				errhint("It goes with credential 'managed_identity' or 'default'."));
+}
+
 void
 mls_option_check_type(const char *name, MlsServerType type, List *options)
 {
@@ -568,11 +780,13 @@ mls_option_check_type(const char *name, MlsServerType type, List *options)
 			url = defGetString(def);
 		if (strcmp(def->defname, "account") == 0)
 			account = defGetString(def);
-		has_needed |= strcmp(def->defname, rule->needed) == 0;
+		has_needed |= strcmp(def->defname, rule->needed) == 0 ||
+					  (rule->alternative != NULL && strcmp(def->defname, rule->alternative) == 0);
 	}
 	if (!has_needed)
 		ereport(ERROR, errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
 				errmsg("server \"%s\" needs the option \"%s\"", name, rule->needed), errhint("%s", rule->needed_hint));
+	check_identity(name, options);
 	if (type == MLS_SERVER_BLOB)
 		check_location(name, url, account);
 	if (type == MLS_SERVER_EVENTHUBS)
@@ -597,6 +811,27 @@ raise_unknown(const char *name, const Option *option, const MlsOptionPlace *plac
 						   : errhint("Valid options in this context are: %s.", valid));
 }
 
+/* Raise unless the option may have this value without being a superuser's. */
+static void
+check_privilege(const Option *option, const char *value)
+{
+	const OptionWord *word = option->words == NULL ? NULL : find_word(option->words, value);
+
+	if (option->superuser_only)
+		ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("permission denied to use the option \"%s\"", option->name),
+				errdetail("Only a superuser may name a file of the database server's machine."));
+	if (option->words == credential_words && word != NULL && word->value >= MLS_CREDENTIAL_ENVIRONMENT)
+		ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("permission denied to use credential '%s'", value),
+				errdetail("It is the identity of the database server itself, which only a superuser may lend."));
+	if ((option->kind == KIND_SECRET || option->kind == KIND_PEM) && mls_reference_is(value))
+		ereport(
+			ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			errmsg("permission denied to use the option \"%s\" with a reference", option->name),
+			errdetail("Only a superuser may have the database server read its environment, its files or a key vault."));
+}
+
 /* Check one option as DDL gives it. place is NULL where no option may stand. */
 static const Option *
 check_option(DefElem *def, const MlsOptionPlace *place)
@@ -605,10 +840,8 @@ check_option(DefElem *def, const MlsOptionPlace *place)
 
 	if (option == NULL || place == NULL || option->place != *place)
 		raise_unknown(def->defname, option, place);
-	if (option->superuser_only && !superuser())
-		ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				errmsg("permission denied to use the option \"%s\"", option->name),
-				errdetail("Only a superuser may name a file of the database server's machine."));
+	if (!superuser())
+		check_privilege(option, defGetString(def));
 	parse_value(option, defGetString(def));
 	check_url(option, defGetString(def));
 	if (option->kind == KIND_PROPERTY)
@@ -629,17 +862,18 @@ mls_option_validator(PG_FUNCTION_ARGS)
 	Oid catalog = PG_GETARG_OID(1);
 	MlsOptionPlace place = catalog == UserMappingRelationId ? MLS_OPTION_OF_MAPPING : MLS_OPTION_OF_SERVER;
 	bool may_have = catalog == ForeignServerRelationId || catalog == UserMappingRelationId;
-	int nsecrets = 0;
+	bool has_key = false;
+	bool has_token = false;
 	ListCell *lc;
 
 	foreach (lc, options)
 	{
 		const Option *option = check_option(lfirst(lc), may_have ? &place : NULL);
 
-		if (option->kind == KIND_SECRET)
-			nsecrets++;
+		has_key |= strcmp(option->name, "key") == 0;
+		has_token |= strcmp(option->name, "token") == 0;
 	}
-	if (nsecrets > 1)
+	if (has_key && has_token)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("options \"key\" and \"token\" exclude each other"),
 				errhint("Give the endpoint's key, or a token that you have fetched, but not both."));

@@ -35,6 +35,12 @@ extern void mls_option_read(MlsServer *server, List *options);
  */
 extern void mls_option_check_type(const char *name, MlsServerType type, List *options);
 
+/* Will nothing be done with this option of a user mapping, as server's options stand? */
+extern bool mls_option_is_idle(const MlsServer *server, const char *name);
+
+/* "The server has auth 'key'.", and its credential if there is one; palloc'd. */
+extern char *mls_option_auth_words(const MlsServer *server);
+
 /* The word of the option request_format. */
 extern const char *mls_request_format_name(MlsRequestFormat format);
 

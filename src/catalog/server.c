@@ -30,6 +30,7 @@ static const MlsServer defaults = {
 	.retry_base_delay_ms = 200,
 	.retry_max_delay_ms = 30 * 1000,
 	.compression = MLS_COMPRESSION_NONE,
+	.management_url = "https://management.azure.com",
 	.poll_min_interval_ms = 2 * 1000,
 	.poll_max_interval_ms = 60 * 1000,
 };
@@ -155,7 +156,7 @@ mls_server_load(Oid serverid)
 	server->name = foreign->servername;
 	mls_option_read(server, foreign->options);
 	server->swagger_url_given = server->swagger_url != NULL;
-	if (server->type == MLS_SERVER_ONLINE && !server->swagger_url_given)
+	if (server->type == MLS_SERVER_ONLINE && !server->swagger_url_given && server->url != NULL)
 		server->swagger_url = mls_url_sibling(server->url, "swagger.json");
 	check_proxy(server);
 	if (server->type == MLS_SERVER_ONLINE)

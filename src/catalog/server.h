@@ -22,6 +22,8 @@ typedef enum MlsAuth
 	MLS_AUTH_NONE,
 	MLS_AUTH_KEY,
 	MLS_AUTH_BASIC,			   /* registry: HTTP's Basic */
+	MLS_AUTH_AML_TOKEN,		   /* online: a token that the control plane gives out for the endpoint */
+	MLS_AUTH_ENTRA,			   /* a token of Microsoft Entra */
 	MLS_AUTH_SAS,			   /* blob: the mapping's sas_token in every URL */
 	MLS_AUTH_SHARED_KEY,	   /* blob: every request signed with the account's key */
 	MLS_AUTH_CONNECTION_STRING /* eventhubs: SASL PLAIN as $ConnectionString */
@@ -37,6 +39,26 @@ typedef enum MlsSecurityProtocol
 	MLS_PROTOCOL_SASL_SSL
 } MlsSecurityProtocol;
 
+/* As whom tokens are fetched. From MLS_CREDENTIAL_ENVIRONMENT on it is who the server's process is: superusers' choice. */
+typedef enum MlsCredential
+{
+	MLS_CREDENTIAL_NONE,
+	MLS_CREDENTIAL_CLIENT_SECRET, /* both of the user mapping */
+	MLS_CREDENTIAL_CLIENT_CERTIFICATE,
+	MLS_CREDENTIAL_ENVIRONMENT, /* AZURE_CLIENT_SECRET and the like */
+	MLS_CREDENTIAL_WORKLOAD_IDENTITY,
+	MLS_CREDENTIAL_MANAGED_IDENTITY,
+	MLS_CREDENTIAL_AZURE_CLI,
+	MLS_CREDENTIAL_DEFAULT /* what the Azure SDKs try one after the other: these four */
+} MlsCredential;
+
+/* How a client certificate signs. */
+typedef enum MlsAssertion
+{
+	MLS_ASSERTION_PS256,
+	MLS_ASSERTION_RS256
+} MlsAssertion;
+
 typedef enum MlsCompression
 {
 	MLS_COMPRESSION_NONE,
@@ -50,8 +72,8 @@ typedef struct MlsServer
 	Oid serverid;
 	char *name;
 	MlsServerType type;
-	char *url;				/* NULL for types that have none */
-	char *swagger_url;		/* of online servers never NULL: beside the URL unless given */
+	char *url;				/* NULL for types that have none, and until an endpoint_id is looked up */
+	char *swagger_url;		/* of online servers: beside the URL unless given */
 	bool swagger_url_given; /* by the option */
 	char *deployment;		/* or NULL */
 	MlsRequestFormat request_format;
@@ -62,6 +84,18 @@ typedef struct MlsServer
 	double requests_per_second;	 /* all backends together; 0 = no limit */
 	MlsOnError on_error;
 	MlsAuth auth;
+	bool auth_given; /* by the option; else a server with an endpoint_id has it looked up */
+	MlsCredential credential;
+	char *authority_host;	  /* URL, or NULL: the public cloud's */
+	char *authority_ca_file;  /* for the authority, the control plane, key vaults; or NULL: the system's */
+	char *scope;			  /* or NULL: the type's */
+	char *identity_client_id; /* which managed identity: at most one of the three */
+	char *identity_object_id;
+	char *identity_resource_id;
+	MlsAssertion assertion_algorithm;
+	int send_certificate_chain; /* bool */
+	char *endpoint_id;			/* ARM id, or NULL */
+	char *management_url;
 	int timeout_ms;
 	int connect_timeout_ms;
 	int max_attempts;

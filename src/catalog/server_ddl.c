@@ -12,10 +12,13 @@
 #include "access/reloptions.h"
 #include "access/table.h"
 #include "catalog/function_server.h"
+#include "catalog/mapping_ddl.h"
 #include "catalog/objectaccess.h"
 #include "catalog/option.h"
 #include "catalog/pg_foreign_server.h"
+#include "catalog/pg_user_mapping.h"
 #include "foreign/foreign.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
@@ -25,7 +28,7 @@ static object_access_hook_type next_object_access_hook;
 
 /* Raise unless the server in tuple has a type of ours, and the options that type needs. */
 static void
-check_server(Relation rel, HeapTuple tuple)
+check_server(Relation rel, HeapTuple tuple, bool altered)
 {
 	Form_pg_foreign_server form = (Form_pg_foreign_server) GETSTRUCT(tuple);
 	const char *name = NameStr(form->srvname);
@@ -43,6 +46,11 @@ check_server(Relation rel, HeapTuple tuple)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("server \"%s\" has the unknown TYPE '%s'", name, TextDatumGetCString(type_text)),
 				errhint("Valid types are: %s.", mls_server_type_list()));
+	if (altered && !superuser() && mls_mapping_has_references(form->oid))
+		ereport(
+			ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied to alter server \"%s\"", name),
+			errdetail("A user mapping for it points to a secret of the database server (env:, file:, keyvault:), which "
+					  "only a superuser may direct elsewhere."));
 	options = heap_getattr(tuple, Anum_pg_foreign_server_srvoptions, RelationGetDescr(rel), &isnull);
 	mls_option_check_type(name, type, isnull ? NIL : untransformRelOptions(options));
 }
@@ -52,7 +60,7 @@ check_server(Relation rel, HeapTuple tuple)
  * functions.
  */
 static void
-follow_server(Oid serverid)
+follow_server(Oid serverid, bool altered)
 {
 	ForeignDataWrapper *wrapper = GetForeignDataWrapperByName(MLS_WRAPPER, true);
 	Relation rel = table_open(ForeignServerRelationId, AccessShareLock);
@@ -66,7 +74,7 @@ follow_server(Oid serverid)
 	if (HeapTupleIsValid(tuple) && wrapper != NULL &&
 		((Form_pg_foreign_server) GETSTRUCT(tuple))->srvfdw == wrapper->fdwid)
 	{
-		check_server(rel, tuple);
+		check_server(rel, tuple, altered);
 		mls_function_follow_server(serverid, NameStr(((Form_pg_foreign_server) GETSTRUCT(tuple))->srvname));
 	}
 	systable_endscan(scan);
@@ -79,7 +87,9 @@ on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_i
 	if (next_object_access_hook != NULL)
 		next_object_access_hook(access, class_id, object_id, sub_id, arg);
 	if (class_id == ForeignServerRelationId && (access == OAT_POST_CREATE || access == OAT_POST_ALTER))
-		follow_server(object_id);
+		follow_server(object_id, access == OAT_POST_ALTER);
+	if (class_id == UserMappingRelationId && access == OAT_POST_CREATE)
+		mls_mapping_check(object_id);
 }
 
 void
@@ -87,4 +97,5 @@ mls_catalog_init(void)
 {
 	next_object_access_hook = object_access_hook;
 	object_access_hook = on_object_access;
+	mls_mapping_ddl_init();
 }

@@ -8,6 +8,8 @@
  */
 #include "scoring/call.h"
 
+#include "auth/control_plane.h"
+
 #include "catalog/pg_proc.h"
 #include "codec/decode.h"
 #include "miscadmin.h"
@@ -48,6 +50,7 @@ mls_call_open(Oid fnoid, Oid userid)
 	if (call->fn->security_definer)
 		userid = call->fn->owner;
 	call->server = mls_server_load_online(call->fn->serverid);
+	mls_control_plane_complete(call->server, userid);
 	call->endpoint = mls_endpoint_open(call->server, userid);
 	schema = mls_schema_get(call->server, userid);
 	call->encoder = mls_encoder_create(call->fn, call->server, schema);

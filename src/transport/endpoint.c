@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "auth/auth.h"
+#include "auth/token_cache.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "transport/endpoint.h"
@@ -20,6 +20,7 @@ static void
 close_endpoint(MlsEndpoint *endpoint)
 {
 	dlist_mutable_iter iter;
+	ListCell *lc;
 
 	if (endpoint->entry == NULL)
 		return;
@@ -27,6 +28,10 @@ close_endpoint(MlsEndpoint *endpoint)
 	{
 		mls_exchange_abandon(dlist_container(MlsExchange, node, iter.cur));
 	}
+	if (endpoint->authorization.header != NULL)
+		explicit_bzero(endpoint->authorization.header, strlen(endpoint->authorization.header));
+	foreach (lc, endpoint->secrets)
+		explicit_bzero(lfirst(lc), strlen(lfirst(lc)));
 	dlist_delete(&endpoint->node);
 	mls_entry_close(endpoint->entry);
 	endpoint->entry = NULL;
@@ -105,8 +110,9 @@ credential_in(const char *authorization)
 }
 
 static void
-make_headers(MlsEndpoint *endpoint, char *authorization)
+make_headers(MlsEndpoint *endpoint)
 {
+	char *authorization = endpoint->authorization.header;
 	const MlsServer *server = endpoint->server;
 	struct curl_slist *headers = NULL;
 
@@ -115,7 +121,7 @@ make_headers(MlsEndpoint *endpoint, char *authorization)
 	if (authorization != NULL)
 	{
 		headers = add_header(headers, server, authorization);
-		endpoint->credential = credential_in(authorization);
+		endpoint->secrets = lappend(endpoint->secrets, credential_in(authorization));
 	}
 	endpoint->headers_get = headers;
 	if (server->deployment != NULL)
@@ -160,16 +166,14 @@ choose_tuner(MlsEntry *entry, const MlsServer *server)
 	return tuner;
 }
 
-MlsEndpoint *
-mls_endpoint_open(const MlsServer *server, Oid userid)
+/* A handle without a credential yet; the caller is in its context afterwards. */
+static MlsEndpoint *
+make_endpoint(const MlsServer *server)
 {
 	static bool exit_registered = false;
 	MemoryContext cxt;
-	MemoryContext old;
 	MlsEndpoint *endpoint;
 
-	if (server->url != NULL)
-		mls_endpoint_check_url(server, server->url);
 	if (!exit_registered)
 	{
 		on_shmem_exit(close_all_endpoints, (Datum) 0);
@@ -177,20 +181,80 @@ mls_endpoint_open(const MlsServer *server, Oid userid)
 	}
 
 	cxt = AllocSetContextCreate(CurrentMemoryContext, "ml_score endpoint", ALLOCSET_SMALL_SIZES);
-	old = MemoryContextSwitchTo(cxt);
+	MemoryContextSwitchTo(cxt);
 	endpoint = palloc0(sizeof(MlsEndpoint));
 	endpoint->cxt = cxt;
 	endpoint->server = copy_server(server);
 	dlist_init(&endpoint->exchanges);
-	make_headers(endpoint, mls_auth_header(server, userid));
-	endpoint->entry = mls_entry_open(server);
-	endpoint->tuner = choose_tuner(endpoint->entry, server);
+	return endpoint;
+}
+
+/* Have everything that outlives the handle's memory given back with it. */
+static void
+register_endpoint(MlsEndpoint *endpoint)
+{
+	endpoint->entry = mls_entry_open(endpoint->server);
 	dlist_push_tail(&open_endpoints, &endpoint->node);
 	endpoint->callback.func = endpoint_context_reset;
 	endpoint->callback.arg = endpoint;
-	MemoryContextRegisterResetCallback(cxt, &endpoint->callback);
+	MemoryContextRegisterResetCallback(endpoint->cxt, &endpoint->callback);
+}
+
+MlsEndpoint *
+mls_endpoint_open(const MlsServer *server, Oid userid)
+{
+	MemoryContext old = CurrentMemoryContext;
+	MlsEndpoint *endpoint;
+
+	if (server->url != NULL)
+		mls_endpoint_check_url(server, server->url);
+	endpoint = make_endpoint(server);
+	endpoint->userid = userid;
+	endpoint->authorization = mls_auth_get(server, userid, NULL);
+	make_headers(endpoint);
+	register_endpoint(endpoint);
+	endpoint->tuner = choose_tuner(endpoint->entry, server);
 	MemoryContextSwitchTo(old);
 	return endpoint;
+}
+
+MlsEndpoint *
+mls_endpoint_open_plain(const MlsServer *server, List *secrets)
+{
+	MemoryContext old = CurrentMemoryContext;
+	MlsEndpoint *endpoint = make_endpoint(server);
+	ListCell *lc;
+
+	endpoint->server->url = NULL;
+	foreach (lc, secrets)
+		endpoint->secrets = lappend(endpoint->secrets, pstrdup(lfirst(lc)));
+	endpoint->authorization.renew_at = DT_NOEND;
+	make_headers(endpoint);
+	register_endpoint(endpoint);
+	MemoryContextSwitchTo(old);
+	return endpoint;
+}
+
+bool
+mls_endpoint_renew(MlsEndpoint *endpoint, bool was_refused, const char *challenge)
+{
+	MlsAuthRefusal refusal = {.header = endpoint->authorization.header, .challenge = challenge};
+	MemoryContext old = MemoryContextSwitchTo(endpoint->cxt);
+	MlsAuthorization authorization = mls_auth_get(endpoint->server, endpoint->userid, was_refused ? &refusal : NULL);
+	bool changed = strcmp(authorization.header, endpoint->authorization.header) != 0;
+
+	/* The old header may still be on its way, so it stays until the handle is closed. */
+	if (changed)
+	{
+		endpoint->secrets = lappend(endpoint->secrets, endpoint->authorization.header);
+		endpoint->authorization = authorization;
+		endpoint->auth_serial++;
+		make_headers(endpoint);
+	}
+	else
+		endpoint->authorization.renew_at = authorization.renew_at;
+	MemoryContextSwitchTo(old);
+	return changed;
 }
 
 const MlsServer *

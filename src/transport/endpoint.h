@@ -4,6 +4,7 @@
 #ifndef MLS_ENDPOINT_H
 #define MLS_ENDPOINT_H
 
+#include "auth/auth.h"
 #include "transport/http.h"
 #include "transport/shmem.h"
 
@@ -14,7 +15,10 @@ struct MlsEndpoint
 	struct curl_slist *headers_anonymous; /* our own nodes in cxt, which libcurl only reads */
 	struct curl_slist *headers_get;
 	struct curl_slist *headers_post;
-	char *credential; /* what must not show in a message, or NULL */
+	Oid userid;
+	MlsAuthorization authorization; /* in the lists of headers */
+	uint32 auth_serial;				/* how many there were before */
+	List *secrets;					/* char *, what must not show in a message */
 	MlsEntry *entry;
 	MlsTuner *tuner; /* in entry; NULL when both settings are numbers */
 	MlsCounters counters;
@@ -60,13 +64,16 @@ struct MlsExchange
 	int attempt;	  /* 1 = first */
 	int64 not_before; /* us */
 	bool fresh_connection;
-	bool admitted;		   /* the breaker let it begin */
-	bool probing;		   /* and waits to hear how it went */
-	bool holds_slot;	   /* of the limiter */
-	int own_in_flight;	   /* of the handle when the attempt began, itself included */
-	int all_in_flight;	   /* of all backends */
-	uint32 tuner_step;	   /* the tuner's at that time */
-	MlsTransfer *transfer; /* on the wire, or holding the reply */
+	uint32 auth_serial;		/* of the credential that the attempt carried */
+	int renewals;			/* credentials that were not accepted */
+	bool awaits_credential; /* while it waits: for a new one; transfer then has the refusal, if there was one */
+	bool admitted;			/* the breaker let it begin */
+	bool probing;			/* and waits to hear how it went */
+	bool holds_slot;		/* of the limiter */
+	int own_in_flight;		/* of the handle when the attempt began, itself included */
+	int all_in_flight;		/* of all backends */
+	uint32 tuner_step;		/* the tuner's at that time */
+	MlsTransfer *transfer;	/* on the wire, or holding the reply */
 	struct curl_slist id_header;
 	char id_line[64]; /* x-ms-client-request-id, new for each attempt */
 	MlsFailure *failure;
@@ -74,6 +81,9 @@ struct MlsExchange
 	dlist_node node;		 /* among the endpoint's */
 	dlist_node waiting_node; /* among the backend's waiting, in that state */
 };
+
+/* endpoint.c: get another credential; was_refused: with challenge. True if there is another. Waits; raises. */
+extern bool mls_endpoint_renew(MlsEndpoint *endpoint, bool was_refused, const char *challenge);
 
 /* endpoint.c: raises when no request may go to url. */
 extern void mls_endpoint_check_url(const MlsServer *server, const char *url);
@@ -93,11 +103,12 @@ extern MlsFailure *mls_failure_of_reply(const MlsExchange *exchange, const MlsDe
 extern MlsFailure *mls_failure_of_breaker(const MlsExchange *exchange, int64 open_for_ms);
 
 /*
- * secret.c: overwrite the endpoint's credential wherever text repeats it; true if it does. The other: in what the reply's
- * headers, and libcurl, said.
+ * secret.c: overwrite the endpoint's secrets wherever text repeats them; true if it does. In what the reply's headers,
+ * and libcurl, said. How many bytes a secret may take at most, as a reply may spell it.
  */
 extern bool mls_secret_mask(const MlsEndpoint *endpoint, char *text, size_t len);
 extern void mls_secret_mask_headers(const MlsExchange *exchange);
+extern size_t mls_secret_longest(const MlsEndpoint *endpoint);
 
 /* log.c: the request's line in the server log, if ml_score.log_requests asks for one. */
 extern void mls_log_attempt(const MlsExchange *exchange, const MlsDecision *decision);

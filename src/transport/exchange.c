@@ -19,6 +19,11 @@
 #define BREAKER_POLL_US (50 * 1000)
 #define SLOT_POLL_US (100 * 1000)
 
+/* A request is sent with so many other credentials, after the first was not accepted. */
+#define MAX_RENEWALS 2
+
+#define UUID_SIZE 37
+
 static dlist_head waiting_exchanges = DLIST_STATIC_INIT(waiting_exchanges);
 static int on_wire;
 static int unreported_ends; /* exchanges that ended since mls_exchange_pump returned */
@@ -29,16 +34,42 @@ is_scoring(const MlsExchange *exchange)
 	return exchange->kind == MLS_EXCHANGE_SCORING;
 }
 
-/* A version 4 UUID: unique is enough, so the backend's own generator does. */
+/* Does exchange carry the server's credential? */
+static bool
+has_credential(const MlsExchange *exchange)
+{
+	if (exchange->endpoint->authorization.header == NULL)
+		return false;
+	return exchange->kind == MLS_EXCHANGE_REQUEST ? exchange->send_credential : !exchange->elsewhere;
+}
+
+/* Unique is enough, so the backend's own generator does. */
 static void
-make_request_id(char *line, size_t size)
+write_uuid(char *text, size_t size)
 {
 	uint64 a = pg_prng_uint64(&pg_global_prng_state);
 	uint64 b = pg_prng_uint64(&pg_global_prng_state);
 
-	snprintf(line, size, "x-ms-client-request-id: %08x-%04x-4%03x-%04x-%012llx", (uint32) (a >> 32),
-			 (uint32) (a >> 16) & 0xffff, (uint32) a & 0xfff, (uint32) (0x8000 | ((b >> 48) & 0x3fff)),
+	snprintf(text, size, "%08x-%04x-4%03x-%04x-%012llx", (uint32) (a >> 32), (uint32) (a >> 16) & 0xffff,
+			 (uint32) a & 0xfff, (uint32) (0x8000 | ((b >> 48) & 0x3fff)),
 			 (unsigned long long) (b & UINT64CONST(0xffffffffffff)));
+}
+
+char *
+mls_exchange_make_uuid(void)
+{
+	char *uuid = palloc(UUID_SIZE);
+
+	write_uuid(uuid, UUID_SIZE);
+	return uuid;
+}
+
+static void
+make_request_id(char *line, size_t size)
+{
+	int len = snprintf(line, size, "x-ms-client-request-id: ");
+
+	write_uuid(line + len, size - len);
 }
 
 /* Replace exchange's body by its gzip'd form, in the endpoint's context. */
@@ -190,6 +221,10 @@ admit(MlsExchange *exchange, int64 now, int64 *ask_at)
 		return ASK_AGAIN;
 	}
 
+	/* Limits and breaker are the server's, not another host's. */
+	if (exchange->elsewhere)
+		return GO;
+
 	SpinLockAcquire(&entry->mutex);
 	if (!exchange->admitted)
 	{
@@ -257,11 +292,14 @@ start_attempt(MlsExchange *exchange)
 							  .headers = &exchange->id_header,
 							  .timeout_ms = exchange->timeout_ms,
 							  .keep_headers = exchange->kind == MLS_EXCHANGE_REQUEST,
+							  .of_this_machine = exchange->spec != NULL && exchange->spec->of_this_machine,
+							  .thumbprint = exchange->spec == NULL ? NULL : exchange->spec->thumbprint,
 
 							  /* On a kept one, a cut may have come before or after the request. */
 							  .fresh_connection = exchange->fresh_connection || !exchange->idempotent};
 
 	exchange->attempt++;
+	exchange->auth_serial = endpoint->auth_serial;
 	make_request_id(exchange->id_line, sizeof(exchange->id_line));
 	exchange->id_header.data = exchange->id_line;
 	exchange->id_header.next = attempt_headers(exchange);
@@ -270,6 +308,18 @@ start_attempt(MlsExchange *exchange)
 	exchange->transfer = mls_http_start(&request, exchange);
 	exchange->state = MLS_EXCHANGE_ON_WIRE;
 	on_wire++;
+}
+
+/* Has exchange to wait for a new credential before its next attempt? */
+static bool
+needs_credential(MlsExchange *exchange)
+{
+	const MlsAuthorization *authorization = &exchange->endpoint->authorization;
+
+	if (!exchange->awaits_credential && authorization->renew_at != DT_NOEND && has_credential(exchange) &&
+		authorization->renew_at <= GetCurrentTimestamp())
+		exchange->awaits_credential = true;
+	return exchange->awaits_credential;
 }
 
 /*
@@ -292,7 +342,11 @@ start_waiting(MlsEntry **slot_entry)
 	{
 		MlsExchange *exchange = dlist_container(MlsExchange, waiting_node, iter.cur);
 		int64 ask_at = exchange->not_before;
-		Admission admission = ask_at > now ? ASK_AGAIN : admit(exchange, now, &ask_at);
+		Admission admission;
+
+		if (needs_credential(exchange))
+			continue; /* mls_exchange_pump sees to that */
+		admission = ask_at > now ? ASK_AGAIN : admit(exchange, now, &ask_at);
 
 		switch (admission)
 		{
@@ -425,7 +479,7 @@ schedule_retry(MlsExchange *exchange, const MlsDecision *decision)
 									  asked_ms, pg_prng_double(&pg_global_prng_state));
 
 	exchange->not_before = mls_http_now() + (int64) delay_ms * 1000;
-	if (asked_ms > 0)
+	if (asked_ms > 0 && !exchange->elsewhere)
 	{
 		/* It holds for every request, not for this one alone. */
 		SpinLockAcquire(&endpoint->entry->mutex);
@@ -453,12 +507,54 @@ describe_attempt(const MlsExchange *exchange)
 						.idempotent = exchange->idempotent};
 }
 
+/* Was an attempt refused for a credential that another may take the place of? */
+static bool
+may_renew(const MlsExchange *exchange, const MlsDecision *decision)
+{
+	return decision->verdict == MLS_VERDICT_FAIL && exchange->transfer->reply.status == 401 &&
+		   has_credential(exchange) && exchange->renewals < MAX_RENEWALS;
+}
+
+/* Have the next attempt made with another credential: the one there is meanwhile, or one to be fetched. */
+static void
+schedule_renewal(MlsExchange *exchange)
+{
+	exchange->renewals++;
+	if (exchange->auth_serial == exchange->endpoint->auth_serial)
+		exchange->awaits_credential = true; /* the transfer stays for what it says, if there is no other */
+	else
+	{
+		mls_http_release(exchange->transfer);
+		exchange->transfer = NULL;
+	}
+	wait_again(exchange);
+}
+
+/* The attempt's end is its exchange's. */
+static void
+end_with_decision(MlsExchange *exchange, const MlsDecision *decision)
+{
+	MemoryContext old;
+	MlsFailure *failure;
+
+	if (decision->verdict == MLS_VERDICT_OK)
+	{
+		end_exchange(exchange);
+		return;
+	}
+	old = MemoryContextSwitchTo(failure_context(exchange));
+	failure = mls_failure_of_reply(exchange, decision);
+	MemoryContextSwitchTo(old);
+	end_with_failure(exchange, failure, !exchange->elsewhere);
+}
+
 /* An attempt came off the wire: the end of its exchange, or not yet. */
 static void
 end_attempt(MlsExchange *exchange)
 {
 	MlsAttempt attempt;
 	MlsDecision decision;
+	bool renewal;
 
 	on_wire--;
 	give_slot(exchange);
@@ -476,27 +572,106 @@ end_attempt(MlsExchange *exchange)
 	mls_secret_mask_headers(exchange);
 	attempt = describe_attempt(exchange);
 	decision = mls_retry_decide(&attempt);
+	renewal = may_renew(exchange, &decision);
+	if (renewal)
+		decision.verdict = MLS_VERDICT_RETRY;
 	if (is_scoring(exchange))
 		count_attempt(exchange, &decision);
 	tell_tuner(exchange, &decision);
 	mls_log_attempt(exchange, &decision);
-	if (decision.verdict == MLS_VERDICT_RETRY)
+	if (decision.verdict == MLS_VERDICT_RETRY && !renewal)
 	{
 		schedule_retry(exchange, &decision);
 		return;
 	}
 
 	tell_breaker(exchange, &decision);
-	if (decision.verdict == MLS_VERDICT_FAIL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(failure_context(exchange));
-		MlsFailure *failure = mls_failure_of_reply(exchange, &decision);
-
-		MemoryContextSwitchTo(old);
-		end_with_failure(exchange, failure, true);
-	}
+	if (renewal)
+		schedule_renewal(exchange);
 	else
-		end_exchange(exchange);
+		end_with_decision(exchange, &decision);
+}
+
+/* There is no other credential: exchange ends as it was refused. */
+static void
+end_refused(MlsExchange *exchange)
+{
+	MlsAttempt attempt = describe_attempt(exchange);
+	MlsDecision decision = mls_retry_decide(&attempt);
+
+	dlist_delete(&exchange->waiting_node);
+	end_with_decision(exchange, &decision);
+}
+
+/* Let the exchanges of endpoint that wait for a credential go on, changed telling whether there is another. */
+static void
+resume_exchanges(MlsEndpoint *endpoint, bool changed)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, &endpoint->exchanges)
+	{
+		MlsExchange *exchange = dlist_container(MlsExchange, node, iter.cur);
+
+		if (!exchange->awaits_credential)
+			continue;
+		exchange->awaits_credential = false;
+		if (exchange->transfer != NULL && !changed)
+			end_refused(exchange);
+		else if (exchange->transfer != NULL)
+		{
+			mls_http_release(exchange->transfer);
+			exchange->transfer = NULL;
+		}
+	}
+}
+
+/* An exchange that waits for a credential, if possible one that was refused; NULL when none does. */
+static MlsExchange *
+find_awaiting(void)
+{
+	MlsExchange *found = NULL;
+	dlist_iter iter;
+
+	dlist_foreach(iter, &waiting_exchanges)
+	{
+		MlsExchange *exchange = dlist_container(MlsExchange, waiting_node, iter.cur);
+
+		if (exchange->awaits_credential && (found == NULL || exchange->transfer != NULL))
+			found = exchange;
+	}
+	return found;
+}
+
+/*
+ * Fetch the credentials that exchanges wait for. That takes exchanges of its own, which come through here again and
+ * need nothing of the kind.
+ */
+static void
+renew_credentials(void)
+{
+	static bool renewing = false;
+	MlsExchange *exchange;
+
+	if (renewing)
+		return;
+	renewing = true;
+	PG_TRY();
+	{
+		while ((exchange = find_awaiting()) != NULL)
+		{
+			bool refused = exchange->transfer != NULL;
+			bool changed =
+				mls_endpoint_renew(exchange->endpoint, refused, refused ? exchange->transfer->reply.challenge : "");
+
+			resume_exchanges(exchange->endpoint, changed);
+		}
+	}
+	PG_FINALLY();
+	{
+		renewing = false;
+	}
+	PG_END_TRY();
 }
 
 /*
@@ -530,21 +705,25 @@ wait_until(int64 look_at)
 		mls_http_wait((long) Max((look_at - mls_http_now() + 999) / 1000, 0)); /* rounded up: too early would spin */
 }
 
-void
-mls_exchange_pump(bool wait)
+/* Make headway, and with wait until some exchange ended. */
+static void
+advance(bool wait)
 {
 	MlsEntry *slot_entry;
 	int64 look_at;
 
 	if (on_wire == 0 && dlist_is_empty(&waiting_exchanges))
-	{
-		unreported_ends = 0;
 		return;
-	}
 
 	look_at = turn(&slot_entry);
 	while (wait && unreported_ends == 0 && (on_wire > 0 || !dlist_is_empty(&waiting_exchanges)))
 	{
+		if (find_awaiting() != NULL)
+		{
+			renew_credentials();
+			look_at = turn(&slot_entry);
+			continue;
+		}
 		bool queued = slot_entry != NULL && slot_entry->shared;
 
 		if (queued)
@@ -561,14 +740,44 @@ mls_exchange_pump(bool wait)
 		if (queued)
 			ConditionVariableCancelSleep();
 	}
+}
+
+void
+mls_exchange_pump(bool wait)
+{
+	advance(wait);
 	unreported_ends = 0;
 }
 
 void
+mls_exchange_drive(void)
+{
+	advance(false);
+}
+
+/* Others' ends stay to be reported to whoever pumps. */
+void
 mls_exchange_wait(const MlsExchange *exchange)
 {
+	int ends = unreported_ends;
+
 	while (!mls_exchange_done(exchange))
-		mls_exchange_pump(true);
+	{
+		unreported_ends = 0;
+		advance(true);
+		ends += unreported_ends;
+	}
+	unreported_ends = ends;
+}
+
+void
+mls_exchange_sleep(int ms)
+{
+	int64 until = mls_http_now() + (int64) ms * 1000;
+	MlsEntry *slot_entry;
+
+	for (int64 now = mls_http_now(); now < until; now = mls_http_now())
+		wait_until(Min(until, turn(&slot_entry)));
 }
 
 MlsExchange *

@@ -56,6 +56,12 @@ typedef struct MlsCounters
  * given back, whatever raised. Raises for missing credentials and refused hosts.
  */
 extern MlsEndpoint *mls_endpoint_open(const MlsServer *server, Oid userid);
+
+/*
+ * Same for requests to other hosts on server's behalf (token services and the like), without a credential. secrets: what
+ * no message may show, of all that is sent (List of char *; copied).
+ */
+extern MlsEndpoint *mls_endpoint_open_plain(const MlsServer *server, List *secrets);
 extern const MlsServer *mls_endpoint_server(const MlsEndpoint *endpoint);
 extern MlsCounters *mls_endpoint_counters(MlsEndpoint *endpoint);
 
@@ -93,8 +99,11 @@ struct MlsRequestSpec
 	void *sign_arg;
 	bool send_credential; /* the server's Authorization; url must have the origin of the server's url */
 	bool idempotent;	  /* may be sent again though an earlier attempt may have been carried out */
-	int timeout_ms;		  /* of an attempt; 0: the server's */
-	int max_attempts;	  /* 0: the server's */
+	bool
+		of_this_machine; /* auth/managed_identity.c's alone: an identity endpoint, whose address no other request may use */
+	const char *thumbprint; /* same: SHA-1 of the certificate, in hex, that holds whoever signed it; or NULL */
+	int timeout_ms;			/* of an attempt; 0: the server's */
+	int max_attempts;		/* 0: the server's */
 };
 
 /*
@@ -111,8 +120,13 @@ extern int mls_exchange_status(const MlsExchange *exchange);
 /* Same: the reply's header of this name, palloc'd in the current context; NULL when there is none. */
 extern char *mls_exchange_header(const MlsExchange *exchange, const char *name);
 
-/* Drive all exchanges until this one is done. */
+/* Drive all exchanges until this one is done, so long, or as far as they go without waiting. */
 extern void mls_exchange_wait(const MlsExchange *exchange);
+extern void mls_exchange_sleep(int ms);
+extern void mls_exchange_drive(void);
+
+/* A version 4 UUID, palloc'd. */
+extern char *mls_exchange_make_uuid(void);
 
 extern bool mls_exchange_done(const MlsExchange *exchange);
 

@@ -59,15 +59,14 @@ static char *
 excerpt(const MlsExchange *exchange)
 {
 	const MlsHttpReply *reply = &exchange->transfer->reply;
-	const char *secret = exchange->endpoint->credential;
 	size_t len = Min(reply->len, EXCERPT_BYTES);
 	StringInfoData out;
 
 	if (reply->len == 0)
 		return NULL;
 
-	/* What begins in the excerpt may end behind it, and be twice as long for JSON's backslashes. */
-	mls_secret_mask(exchange->endpoint, reply->body, Min(reply->len, len + (secret == NULL ? 0 : 2 * strlen(secret))));
+	/* What begins in the excerpt may end behind it. */
+	mls_secret_mask(exchange->endpoint, reply->body, Min(reply->len, len + mls_secret_longest(exchange->endpoint)));
 	while (len < reply->len && len > 0 && ((unsigned char) reply->body[len] & 0xc0) == 0x80)
 		len--;
 	initStringInfo(&out);

@@ -22,6 +22,7 @@
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "transport/http.h"
+#include "transport/pin.h"
 #include "utils/memutils.h"
 
 /* Idle connections that outlive their request. */
@@ -158,7 +159,7 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	MlsTransfer *transfer = arg;
 
-	if (mls_http_forbids(&address->addr))
+	if (!transfer->of_this_machine && mls_http_forbids(&address->addr))
 	{
 		transfer->forbidden = true;
 		return CURL_SOCKET_BAD;
@@ -241,7 +242,6 @@ set_fixed_options(MlsTransfer *transfer)
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
 	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 60L);
@@ -329,20 +329,28 @@ set_request_options(MlsTransfer *transfer, const MlsHttpRequest *request)
 
 	transfer->body_limit = (size_t) mls_max_response_size * 1024;
 	transfer->keep_headers = request->keep_headers;
+	transfer->of_this_machine = request->of_this_machine;
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) request->timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) server->connect_timeout_ms);
-	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->fresh_connection ? 1L : 0L);
+	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->fresh_connection || request->thumbprint != NULL ? 1L : 0L);
 
 	/* Several requests at once to an HTTP/2 endpoint wait for the first one's connection and share it. */
 	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, pg_strncasecmp(request->url, "https:", 6) == 0 ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
+
+	curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, request->thumbprint != NULL ? mls_pin_certificate : NULL);
+	curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, unconstify(char *, request->thumbprint));
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, request->thumbprint != NULL ? 0L : 2L);
+	curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, request->thumbprint != NULL ? 0L : 1L);
+	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, request->thumbprint != NULL ? 1L : 0L);
 
 	/* These copy their argument, so they can run out of memory; "" means none, not the environment's. */
 	code = set_method(easy, request);
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(easy, CURLOPT_URL, request->url);
 	if (code == CURLE_OK)
-		code = curl_easy_setopt(easy, CURLOPT_PROXY, server->proxy != NULL ? server->proxy : "");
+		code = curl_easy_setopt(easy, CURLOPT_PROXY,
+								server->proxy != NULL && !request->of_this_machine ? server->proxy : "");
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, server->compression ? "gzip" : NULL);
 	if (code == CURLE_OK)

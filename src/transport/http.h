@@ -22,8 +22,10 @@ typedef struct MlsHttpRequest
 	size_t len;
 	struct curl_slist *headers;
 	int timeout_ms;
-	bool keep_headers;	   /* the reply's, for mls_reply_find_header */
-	bool fresh_connection; /* not one that was used before */
+	bool of_this_machine;	/* may go to a link-local address, and not through a proxy */
+	const char *thumbprint; /* of the certificate to accept, and no other; or NULL */
+	bool keep_headers;		/* the reply's, for mls_reply_find_header */
+	bool fresh_connection;	/* not one that was used before */
 } MlsHttpRequest;
 
 /* What came back. The strings are empty when there was nothing. */
@@ -37,6 +39,7 @@ typedef struct MlsHttpReply
 	int64 retry_after_ms; /* or -1 */
 	char request_id[128];
 	char redirect_host[256];
+	char challenge[2048];		 /* WWW-Authenticate */
 	char error[CURL_ERROR_SIZE]; /* libcurl's words when the wire did not hold */
 	bool reused_connection;
 	bool stalled;	  /* timed out while this backend was not looking (an idle cursor) */
@@ -63,6 +66,7 @@ typedef struct MlsTransfer
 	bool headers_too_large;
 	bool out_of_memory;
 	bool keep_headers;
+	bool of_this_machine;
 	size_t body_limit;
 	int64 started_at; /* us, monotonic */
 	MlsHttpReply reply;

@@ -84,6 +84,8 @@ read_header(MlsHttpReply *reply, const char *line, size_t len)
 	}
 	else if (header_is(line, len, "x-ms-run-function-failed", value, sizeof(value)))
 		reply->run_function_failed = pg_strcasecmp(value, "true") == 0;
+	else if (header_is(line, len, "www-authenticate", reply->challenge, sizeof(reply->challenge)))
+		return;
 	else if (header_is(line, len, "ms-azureml-model-error-statuscode", value, sizeof(value)))
 		reply->inner_status = atoi(value);
 	else if (header_is(line, len, "ms-azureml-model-error-reason", value, sizeof(value)))
@@ -152,7 +154,7 @@ mls_reply_header(char *line, size_t size, size_t nitems, void *arg)
 	}
 
 	/* Only these letters start a header that is read; most lines cost no more than this. */
-	if (len > 0 && strchr("rRxXmM", line[0]) != NULL && line[0] != '\0')
+	if (len > 0 && strchr("rRxXmMwW", line[0]) != NULL && line[0] != '\0')
 		read_header(reply, line, len);
 	return len;
 }

@@ -65,6 +65,7 @@ copy_spec(MlsExchange *exchange, const MlsRequestSpec *spec)
 	*exchange->spec = *spec;
 	exchange->spec->method = pstrdup(spec->method);
 	exchange->spec->url = exchange->url;
+	exchange->spec->thumbprint = spec->thumbprint == NULL ? NULL : pstrdup(spec->thumbprint);
 	exchange->spec->headers = NIL;
 	foreach (lc, spec->headers)
 	{
@@ -79,7 +80,8 @@ mls_exchange_request(MlsEndpoint *endpoint, const MlsRequestSpec *spec)
 {
 	MlsExchange *exchange;
 
-	mls_endpoint_check_url(endpoint->server, spec->url);
+	if (!spec->of_this_machine)
+		mls_endpoint_check_url(endpoint->server, spec->url);
 	exchange = mls_exchange_make(endpoint, MLS_EXCHANGE_REQUEST, spec->url);
 	copy_spec(exchange, spec);
 	if (spec->send_credential && exchange->elsewhere)

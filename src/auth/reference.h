@@ -1,0 +1,28 @@
+/*
+ * reference.h - secrets that a user mapping does not hold but point to: env:NAME, file:PATH, keyvault:URL.
+ */
+#ifndef MLS_REFERENCE_H
+#define MLS_REFERENCE_H
+
+#include "catalog/server.h"
+
+/* Does value name a place instead of being a secret? */
+extern bool mls_reference_is(const char *value);
+
+/* NULL when value, which mls_reference_is, is well-formed; else what it must be, a whole sentence. */
+extern char *mls_reference_check(const char *value);
+
+/*
+ * What value points to, palloc'd in the current context. A key vault is asked as userid's identity on server, and its
+ * answer kept for some minutes in the token cache. Raises INVALID_AUTHORIZATION_SPECIFICATION when it cannot be read.
+ * option: for messages.
+ */
+extern char *mls_reference_resolve(const MlsServer *server, Oid userid, const char *option, const char *value);
+
+/* Have the secret that value points to read anew: the endpoint did not accept it. */
+extern void mls_reference_rejected(const MlsServer *server, Oid userid, const char *value);
+
+/* The content of a file of the server's machine without white space at its end, palloc'd. NULL when it cannot be read. */
+extern char *mls_reference_read_file(const char *path);
+
+#endif
