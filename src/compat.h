@@ -148,6 +148,14 @@ MlsDomainCheck(Datum value, bool isnull, Oid domain, void **extra, MemoryContext
 #define MlsMergeBySource(action) ((action)->matchKind == MERGE_WHEN_NOT_MATCHED_BY_SOURCE)
 #endif
 
+/* PostgreSQL 16: index entries may be summaries only. */
+#if PG_VERSION_NUM < 160000
+#define MlsInsertIndexTuples(result, slot, estate) ExecInsertIndexTuples(result, slot, estate, false, false, NULL, NIL)
+#else
+#define MlsInsertIndexTuples(result, slot, estate)                                                                     \
+	ExecInsertIndexTuples(result, slot, estate, false, false, NULL, NIL, false)
+#endif
+
 /* PostgreSQL 16: another name for a backend's status entry. */
 #if PG_VERSION_NUM < 160000
 #define pgstat_get_local_beentry_by_index(index) pgstat_fetch_stat_local_beentry(index)

@@ -27,6 +27,7 @@ int mls_max_response_size = 256 * 1024;
 int mls_max_endpoints = 256;
 int mls_max_tokens = 128;
 bool mls_allow_azure_cli;
+int mls_max_stream_partitions = 1024;
 int mls_read_ahead_memory = 16 * 1024;
 
 static const struct config_enum_entry on_error_values[] = {{"server", MLS_UNSET, false},
@@ -121,6 +122,10 @@ define_safety(void)
 	DefineCustomIntVariable("ml_score.max_tokens", "Tokens, keys and secrets that shared memory has room for.",
 							"Of more than that, those not used for longest are fetched again.", &mls_max_tokens, 128, 8,
 							4096, PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("ml_score.max_stream_partitions",
+							"Partitions of streams whose state shared memory has room for.",
+							"Partitions beyond it are read all the same, but show no state.",
+							&mls_max_stream_partitions, 1024, 16, 65536, PGC_POSTMASTER, 0, NULL, NULL, NULL);
 }
 
 void

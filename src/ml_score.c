@@ -7,6 +7,7 @@
 #include "catalog/server.h"
 #include "miscadmin.h"
 #include "scoring/rewrite.h"
+#include "stream/stream.h"
 #include "transport/exchange.h"
 #include "worker/worker.h"
 
@@ -26,5 +27,6 @@ _PG_init(void)
 	mls_transport_init();
 	mls_token_cache_init();
 	mls_planner_init();
+	mls_stream_init();
 	mls_worker_init();
 }

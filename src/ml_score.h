@@ -72,6 +72,7 @@ extern int mls_max_response_size;		/* kB */
 extern bool mls_allow_azure_cli;		/* credential 'azure_cli' may run its program */
 extern int mls_max_tokens;				/* entries of the token cache in shared memory */
 extern int mls_max_endpoints;			/* entries in shared memory */
+extern int mls_max_stream_partitions;	/* likewise */
 extern int mls_read_ahead_memory;		/* kB a scan may hold in rows and bodies */
 extern void mls_guc_init(void);
 

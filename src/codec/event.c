@@ -91,7 +91,7 @@ mls_event_decoder_create(const MlsEventSpec *spec)
 
 	decoder->format = parse_format(spec->format);
 	decoder->cxt = CurrentMemoryContext;
-	decoder->columns = CreateTupleDescCopy(spec->columns);
+	decoder->columns = CreateTupleDescCopyConstr(spec->columns);
 	decoder->userid = spec->userid;
 	make_readers(decoder);
 	mls_event_read_options(decoder, spec->options);

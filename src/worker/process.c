@@ -23,6 +23,7 @@ static const MlsWorkerKind *kinds[MLS_WORKER_KINDS_MAX];
 static int kind_count;
 static bool wake_at_commit;
 static bool list_at_commit;
+static MemoryContext outside; /* the memory context that a transaction is begun in */
 
 PGDLLEXPORT void mls_worker_main(Datum arg);
 
@@ -156,6 +157,7 @@ mls_worker_begin(void)
 	Oid userid;
 	int context;
 
+	outside = CurrentMemoryContext;
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	GetUserIdAndSecContext(&userid, &context);
@@ -172,6 +174,7 @@ mls_worker_commit(void)
 	if (ActiveSnapshotSet())
 		PopActiveSnapshot();
 	CommitTransactionCommand();
+	MemoryContextSwitchTo(outside);
 	GetUserIdAndSecContext(&userid, &context);
 	SetUserIdAndSecContext(userid, 0);
 	pgstat_report_stat(false);
@@ -182,6 +185,7 @@ void
 mls_worker_abort(void)
 {
 	AbortCurrentTransaction();
+	MemoryContextSwitchTo(outside);
 	pgstat_report_stat(false);
 	pgstat_report_activity(STATE_IDLE, NULL);
 }

@@ -79,8 +79,8 @@ extern void mls_worker_wake_at_commit(void);
 extern MlsWorkerStatus *mls_worker_list(const MlsWorkerKind *kind, int *count);
 
 /*
- * In a worker: begin a transaction with a snapshot, as the owner, who cannot become anyone else in it; and commit it.
- * After an error: mls_worker_abort().
+ * In a worker: begin a transaction with a snapshot, as the owner, who cannot become anyone else in it; and commit it,
+ * which goes back to the memory context in which it was begun. After an error: mls_worker_abort().
  */
 extern void mls_worker_begin(void);
 extern void mls_worker_commit(void);

@@ -1,0 +1,342 @@
+/*
+ * consumer.c - see consumer.h.
+ *
+ * librdkafka 2.0 looks only once a second whether its full queue has room again, which would leave it empty most of the
+ * time. Any request to a broker makes it look at once: after the queue was full and is drained, the ends of the partitions
+ * are asked for, one at a time.
+ */
+#include "stream/consumer.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "common/ip.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+
+#define QUEUE_EVENTS 100000
+#define QUEUE_KBYTES 24576
+#define NUDGE_TIMEOUT_MS 200
+
+struct MlsConsumer
+{
+	rd_kafka_t *client;
+	rd_kafka_topic_t *topic;
+	rd_kafka_queue_t *queue;
+	char *topic_name;
+	int pipe[2]; /* a byte comes when the queue is no longer empty */
+	MlsConsumerTrouble trouble;
+	int *partitions;
+	int npartitions;
+	int next_nudge;
+	bool was_full;
+};
+
+static MlsConsumer *open_consumer; /* the process has one at the most */
+static bool exit_registered;
+
+/* Keep what happened, but not a repetition of it. No palloc: also called by librdkafka. */
+static void
+note_trouble(MlsConsumer *consumer, const char *message)
+{
+	strlcpy(consumer->trouble.message, message, sizeof(consumer->trouble.message));
+	consumer->trouble.number++;
+}
+
+static void
+on_error(rd_kafka_t *client, int err, const char *reason, void *opaque)
+{
+	/* That all brokers are down says less than what came before it. */
+	MlsConsumer *consumer = opaque;
+	char message[sizeof(consumer->trouble.message)];
+
+	if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && consumer->trouble.message[0] != '\0')
+		return;
+	snprintf(message, sizeof(message), "%s: %s", rd_kafka_err2name(err), reason);
+	note_trouble(consumer, message);
+}
+
+static void
+on_throttle(rd_kafka_t *client, const char *broker, int32_t broker_id, int ms, void *opaque)
+{
+	MlsConsumer *consumer = opaque;
+
+	if (ms > 0)
+		consumer->trouble.throttled++;
+}
+
+/* Whatever librdkafka would log has reached us as an error, or is of no use; it may not write to the server's log. */
+static void
+on_log(const rd_kafka_t *client, int level, const char *facility, const char *line)
+{
+}
+
+static void
+close_at_exit(int code, Datum arg)
+{
+	if (open_consumer != NULL)
+		mls_consumer_close(open_consumer);
+}
+
+static rd_kafka_conf_t *
+configure(const MlsServer *server, Oid userid, const char *group, MlsConsumer *consumer)
+{
+	rd_kafka_conf_t *conf = mls_kafka_configure(server, userid);
+
+	mls_kafka_set(conf, "group.id", group);
+	mls_kafka_set(conf, "enable.auto.commit", "false");
+	mls_kafka_set(conf, "enable.auto.offset.store", "false");
+	mls_kafka_set(conf, "auto.offset.reset", "error");
+	mls_kafka_set(conf, "enable.partition.eof", "true");
+	mls_kafka_set(conf, "queued.min.messages", CppAsString2(QUEUE_EVENTS));
+	mls_kafka_set(conf, "queued.max.messages.kbytes", CppAsString2(QUEUE_KBYTES));
+	rd_kafka_conf_set_error_cb(conf, on_error);
+	rd_kafka_conf_set_throttle_cb(conf, on_throttle);
+	rd_kafka_conf_set_log_cb(conf, on_log);
+	rd_kafka_conf_set_opaque(conf, consumer);
+	return conf;
+}
+
+/* rd_kafka_new in a state in which the threads it starts leave all signals to us. */
+static rd_kafka_t *
+start_client(rd_kafka_conf_t *conf, char *error, size_t size)
+{
+	sigset_t all;
+	sigset_t before;
+	rd_kafka_t *client;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, error, size);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return client;
+}
+
+static void
+open_queue(MlsConsumer *consumer)
+{
+	rd_kafka_poll_set_consumer(consumer->client);
+	consumer->queue = rd_kafka_queue_get_consumer(consumer->client);
+	if (pipe(consumer->pipe) != 0 || fcntl(consumer->pipe[0], F_SETFL, O_NONBLOCK) != 0 ||
+		fcntl(consumer->pipe[1], F_SETFL, O_NONBLOCK) != 0)
+		ereport(ERROR, errcode_for_file_access(), errmsg("could not make a pipe: %m"));
+	rd_kafka_queue_io_event_enable(consumer->queue, consumer->pipe[1], "1", 1);
+}
+
+MlsConsumer *
+mls_consumer_open(const MlsServer *server, Oid userid, const char *topic, const char *group)
+{
+	MlsConsumer *consumer = calloc(1, sizeof(MlsConsumer));
+	rd_kafka_conf_t *conf;
+	char error[512];
+
+	if (consumer == NULL)
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+	consumer->pipe[0] = consumer->pipe[1] = -1;
+	Assert(open_consumer == NULL);
+	open_consumer = consumer;
+	if (!exit_registered)
+		before_shmem_exit(close_at_exit, 0);
+	exit_registered = true;
+
+	conf = configure(server, userid, group, consumer);
+	consumer->client = start_client(conf, error, sizeof(error));
+	if (consumer->client == NULL)
+	{
+		rd_kafka_conf_destroy(conf);
+		ereport(ERROR, errcode(ERRCODE_FDW_UNABLE_TO_CREATE_EXECUTION),
+				errmsg("could not start a client for server \"%s\"", server->name),
+				errdetail("librdkafka says: %s", error));
+	}
+	consumer->topic_name = strdup(topic);
+	consumer->topic = rd_kafka_topic_new(consumer->client, topic, NULL);
+	if (consumer->topic == NULL)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" cannot be a topic's name", topic),
+				errdetail("librdkafka says: %s", rd_kafka_err2str(rd_kafka_last_error())));
+	open_queue(consumer);
+	return consumer;
+}
+
+void
+mls_consumer_close(MlsConsumer *consumer)
+{
+	open_consumer = NULL;
+	if (consumer->queue != NULL)
+	{
+		rd_kafka_queue_io_event_enable(consumer->queue, -1, NULL, 0);
+		rd_kafka_queue_destroy(consumer->queue);
+	}
+	if (consumer->topic != NULL)
+		rd_kafka_topic_destroy(consumer->topic);
+	/* Without the group's farewell: there is no group, and it may wait for a broker that is gone. */
+	if (consumer->client != NULL)
+		rd_kafka_destroy_flags(consumer->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	if (consumer->pipe[0] >= 0)
+		close(consumer->pipe[0]);
+	if (consumer->pipe[1] >= 0)
+		close(consumer->pipe[1]);
+	free(consumer->partitions);
+	free(consumer->topic_name);
+	free(consumer);
+}
+
+/* Keep why a request to the hub failed, unless something more telling is known. */
+static void
+note_failure(MlsConsumer *consumer, rd_kafka_resp_err_t err)
+{
+	char message[sizeof(consumer->trouble.message)];
+
+	if ((err == RD_KAFKA_RESP_ERR__TRANSPORT || err == RD_KAFKA_RESP_ERR__TIMED_OUT) &&
+		consumer->trouble.message[0] != '\0')
+		return;
+	snprintf(message, sizeof(message), "%s: topic \"%s\": %s", rd_kafka_err2name(err), consumer->topic_name,
+			 rd_kafka_err2str(err));
+	note_trouble(consumer, message);
+}
+
+int
+mls_consumer_count_partitions(MlsConsumer *consumer, int timeout_ms)
+{
+	const struct rd_kafka_metadata *metadata = NULL;
+	rd_kafka_resp_err_t err = rd_kafka_metadata(consumer->client, 0, consumer->topic, &metadata, timeout_ms);
+	int count = -1;
+
+	if (err == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topic_cnt == 1)
+	{
+		err = metadata->topics[0].err;
+		if (err == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topics[0].partition_cnt > 0)
+			count = metadata->topics[0].partition_cnt;
+	}
+	if (metadata != NULL)
+		rd_kafka_metadata_destroy(metadata);
+	if (count < 0)
+		note_failure(consumer, err);
+	return count;
+}
+
+bool
+mls_consumer_find_ends(MlsConsumer *consumer, int partition, int64 *low, int64 *high, int timeout_ms)
+{
+	int64_t first;
+	int64_t end;
+	rd_kafka_resp_err_t err =
+		rd_kafka_query_watermark_offsets(consumer->client, consumer->topic_name, partition, &first, &end, timeout_ms);
+
+	if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
+	{
+		note_failure(consumer, err);
+		return false;
+	}
+	*low = first;
+	*high = end;
+	return true;
+}
+
+bool
+mls_consumer_find_time(MlsConsumer *consumer, int partition, TimestampTz time, int64 *offset, int timeout_ms)
+{
+	int64 epoch_ms = (time / 1000) + ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * 1000);
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_topic_partition_t *element = rd_kafka_topic_partition_list_add(list, consumer->topic_name, partition);
+	rd_kafka_resp_err_t err;
+	int64 low;
+	int64 found;
+
+	element->offset = Max(epoch_ms, 0);
+	err = rd_kafka_offsets_for_times(consumer->client, list, timeout_ms);
+	if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
+		err = element->err;
+	found = element->offset;
+	rd_kafka_topic_partition_list_destroy(list);
+	if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
+	{
+		note_failure(consumer, err);
+		return false;
+	}
+	*offset = found;
+	return found >= 0 || mls_consumer_find_ends(consumer, partition, &low, offset, timeout_ms);
+}
+
+bool
+mls_consumer_assign(MlsConsumer *consumer, const MlsStreamPosition *positions, int count)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(Max(count, 1));
+	rd_kafka_resp_err_t err;
+
+	free(consumer->partitions);
+	consumer->npartitions = 0;
+	consumer->partitions = malloc(sizeof(int) * Max(count, 1));
+	for (int i = 0; i < count && consumer->partitions != NULL; i++)
+	{
+		rd_kafka_topic_partition_list_add(list, consumer->topic_name, positions[i].partition)->offset =
+			positions[i].next_offset;
+		consumer->partitions[consumer->npartitions++] = positions[i].partition;
+	}
+	err = rd_kafka_assign(consumer->client, list);
+	rd_kafka_topic_partition_list_destroy(list);
+	if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
+		note_failure(consumer, err);
+	return err == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* See the file's header. */
+static void
+nudge(MlsConsumer *consumer)
+{
+	size_t length = rd_kafka_queue_length(consumer->queue);
+	int64_t low;
+	int64_t high;
+
+	if (length >= QUEUE_EVENTS / 2)
+		consumer->was_full = true;
+	if (!consumer->was_full || length > QUEUE_EVENTS / 4 || consumer->npartitions == 0)
+		return;
+	consumer->was_full = false;
+	consumer->next_nudge = (consumer->next_nudge + 1) % consumer->npartitions;
+	(void) rd_kafka_query_watermark_offsets(consumer->client, consumer->topic_name,
+											consumer->partitions[consumer->next_nudge], &low, &high, NUDGE_TIMEOUT_MS);
+}
+
+int
+mls_consumer_take(MlsConsumer *consumer, rd_kafka_message_t **messages, int max)
+{
+	char drained[64];
+	ssize_t count;
+
+	while (read(consumer->pipe[0], drained, sizeof(drained)) > 0)
+		;
+	count = rd_kafka_consume_batch_queue(consumer->queue, 0, messages, max);
+	nudge(consumer);
+	return (int) Max(count, 0);
+}
+
+void
+mls_consumer_wait(MlsConsumer *consumer, long ms, uint32 wait_event)
+{
+	int fired = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+								  consumer->pipe[0], ms, wait_event);
+
+	if ((fired & WL_LATCH_SET) != 0)
+		ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+int64
+mls_consumer_known_end(MlsConsumer *consumer, int partition)
+{
+	int64_t low = -1;
+	int64_t high = -1;
+
+	if (rd_kafka_get_watermark_offsets(consumer->client, consumer->topic_name, partition, &low, &high) !=
+		RD_KAFKA_RESP_ERR_NO_ERROR)
+		return -1;
+	return high >= 0 ? high : -1;
+}
+
+const MlsConsumerTrouble *
+mls_consumer_trouble(MlsConsumer *consumer)
+{
+	return &consumer->trouble;
+}

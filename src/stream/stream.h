@@ -1,0 +1,87 @@
+/*
+ * stream.h - a stream as ml_score.stream has it, and what is kept of it in the catalog.
+ */
+#ifndef MLS_STREAM_H
+#define MLS_STREAM_H
+
+#include "ml_score.h"
+
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+#include "worker/worker.h"
+
+typedef enum MlsOutOfRange
+{
+	MLS_OUT_OF_RANGE_STOP,
+	MLS_OUT_OF_RANGE_EARLIEST,
+	MLS_OUT_OF_RANGE_LATEST
+} MlsOutOfRange;
+
+typedef struct MlsStream
+{
+	char *name;
+	int64 id;
+	Oid owner;
+	char *server;
+	char *topic;
+	char *target; /* qualified and quoted, or NULL; else query is set */
+	char *columns;
+	char *query;
+	char *format;
+	Jsonb *format_options; /* or NULL */
+	char *consumer_group;
+	char *start;	 /* "earliest", "latest" or a timestamp */
+	int *partitions; /* NULL: all */
+	int npartitions;
+	int workers;
+	int max_batch_rows;
+	int max_batch_delay_ms;
+	int max_batch_bytes;
+	bool dead_letters; /* false: on_error 'fail' */
+	MlsOutOfRange out_of_range;
+	char *search_path;
+	char *state;
+	int64 version;
+} MlsStream;
+
+/* How far a partition is. */
+typedef struct MlsStreamPosition
+{
+	int partition;
+	int64 next_offset; /* -1: to be found as the stream's start says */
+} MlsStreamPosition;
+
+extern const MlsWorkerKind mls_stream_kind;
+
+/* From _PG_init. */
+extern void mls_stream_init(void);
+
+/* The named stream; palloc'd. NULL if missing_ok, else raises UNDEFINED_OBJECT. Needs no privileges. */
+extern MlsStream *mls_stream_load(const char *name, bool missing_ok);
+
+/* The same with the caller a member of its owner; else raises INSUFFICIENT_PRIVILEGE. */
+extern MlsStream *mls_stream_load_own(const char *name);
+
+/*
+ * Run a statement of ours on the tables of the extension, whoever is calling: only in there is the extension's owner
+ * current_user. Every name in it must be qualified but those of pg_catalog. Inside SPI_connect; returns SPI's code.
+ * nulls as for SPI, or NULL.
+ */
+extern int mls_stream_execute(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls);
+
+/* Positions of all partitions of the stream that are known; palloc'd in the caller's context. */
+extern MlsStreamPosition *mls_stream_positions(const char *name, int *count);
+
+/*
+ * Note first positions. With growing, they are of partitions that came later; without, none of theirs may be known, or
+ * nothing is done: another worker was first.
+ */
+extern void mls_stream_add_positions(const char *name, const MlsStreamPosition *positions, int count, bool growing);
+
+/* Have the stream not run any more, for reason. In a transaction; its workers are told at commit. */
+extern void mls_stream_stop(const char *name, const char *reason);
+
+/* Names this database of this server. */
+extern char *mls_stream_home_name(void);
+
+#endif
