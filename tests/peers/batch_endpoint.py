@@ -68,6 +68,7 @@ DATASTORE_URIS = (
 )
 
 LOCK = threading.RLock()
+NODES = threading.Semaphore(2)
 JOBS = {}
 FAULTS = []
 TOKENS = set()
@@ -195,14 +196,16 @@ class Job:
 
     def work(self):
         """Let the job's process do it; the state that it ends in."""
-        if self.cancelled.is_set():
-            return "Canceled"
         order = {
             "name": self.name, "storage": OPTIONS.storage, "deployment": self.deployment, "fault": self.fault, "model": OPTIONS.model,
             "score_python": OPTIONS.score_python, "inputs": self.inputs, "outputs": self.outputs,
             "output_file": self.properties.get("outputFileName", "predictions.csv"),
             "error_threshold": self.properties.get("errorThreshold", -1), "log_container": DATASTORES["workspaceblobstore"],
         }
+        with NODES:
+            return "Canceled" if self.cancelled.is_set() else self.work_on_node(order)
+
+    def work_on_node(self, order):
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "batch_job.py")
         with open(os.path.join(OPTIONS.log_dir, self.name + ".log"), "wb") as log:
             process = subprocess.Popen([OPTIONS.job_python, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
