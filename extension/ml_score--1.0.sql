@@ -68,6 +68,81 @@ LANGUAGE C STABLE PARALLEL SAFE ROWS 1 AS 'MODULE_PATHNAME', 'mls_decode_event_t
 COMMENT ON FUNCTION ml_score.decode_event(text, text, jsonb) IS
 'the same for an event that is text, which is taken as UTF-8';
 
+/* Events on their way out. */
+
+CREATE TABLE ml_score.outbox_event (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    server oid NOT NULL,
+    sender oid NOT NULL,
+    topic text NOT NULL,
+    key bytea,
+    value bytea,
+    headers jsonb,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    attempts integer NOT NULL DEFAULT 0,
+    last_error text,
+    failed_at timestamptz
+);
+CREATE INDEX outbox_event_pending ON ml_score.outbox_event (server, sender, id) WHERE failed_at IS NULL;
+COMMENT ON TABLE ml_score.outbox_event IS 'what the view ml_score.outbox shows; written by ml_score.send_event and ml_score.send_query only';
+
+CREATE VIEW ml_score.outbox WITH (security_barrier) AS
+SELECT o.id, s.srvname AS server, o.topic, pg_catalog.pg_get_userbyid(o.sender) AS sender, o.key, o.value, o.headers, o.created_at,
+    o.attempts, o.last_error, o.failed_at
+FROM ml_score.outbox_event o LEFT JOIN pg_catalog.pg_foreign_server s ON s.oid OPERATOR(pg_catalog.=) o.server
+WHERE pg_catalog.pg_has_role(o.sender, 'USAGE');
+GRANT SELECT ON ml_score.outbox TO PUBLIC;
+COMMENT ON VIEW ml_score.outbox IS
+'events that were given to ml_score.send_event or ml_score.send_query, committed and not delivered yet, of roles that the caller is a member of.
+attempts and last_error: those that failed so far. failed_at: when the hub refused the event for good (it is too large, say); such events stay until ml_score.purge_outbox.';
+
+COMMENT ON SEQUENCE ml_score.outbox_event_id_seq IS 'numbers of events on their way out';
+COMMENT ON COLUMN ml_score.outbox_event.server IS 'oid of the server';
+COMMENT ON COLUMN ml_score.outbox_event.sender IS 'oid of the role that sends it';
+COMMENT ON COLUMN ml_score.outbox_event.id IS 'number that ml_score.send_event gave';
+COMMENT ON COLUMN ml_score.outbox_event.topic IS 'where it goes';
+COMMENT ON COLUMN ml_score.outbox_event.key IS 'bytes of its key; NULL: it has none';
+COMMENT ON COLUMN ml_score.outbox_event.value IS 'bytes of its value; NULL: it has none';
+COMMENT ON COLUMN ml_score.outbox_event.headers IS 'its headers, an object; NULL: it has none';
+COMMENT ON COLUMN ml_score.outbox_event.created_at IS 'when it was given to us';
+COMMENT ON COLUMN ml_score.outbox_event.attempts IS 'how often sending it failed';
+COMMENT ON COLUMN ml_score.outbox_event.last_error IS 'why, the last time';
+COMMENT ON COLUMN ml_score.outbox_event.failed_at IS 'when the hub refused it for good; NULL while it is to be sent';
+COMMENT ON COLUMN ml_score.outbox.server IS 'name of the server; NULL when it was dropped';
+COMMENT ON COLUMN ml_score.outbox.sender IS 'role that sends it';
+COMMENT ON COLUMN ml_score.outbox.id IS 'number that ml_score.send_event gave';
+COMMENT ON COLUMN ml_score.outbox.topic IS 'where it goes';
+COMMENT ON COLUMN ml_score.outbox.key IS 'bytes of its key; NULL: it has none';
+COMMENT ON COLUMN ml_score.outbox.value IS 'bytes of its value; NULL: it has none';
+COMMENT ON COLUMN ml_score.outbox.headers IS 'its headers, an object; NULL: it has none';
+COMMENT ON COLUMN ml_score.outbox.created_at IS 'when it was given to us';
+COMMENT ON COLUMN ml_score.outbox.attempts IS 'how often sending it failed';
+COMMENT ON COLUMN ml_score.outbox.last_error IS 'why, the last time';
+COMMENT ON COLUMN ml_score.outbox.failed_at IS 'when the hub refused it for good; NULL while it is to be sent';
+
+CREATE FUNCTION ml_score.send_event(server name, topic text, value bytea, key bytea DEFAULT NULL, headers jsonb DEFAULT NULL) RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mls_send_event';
+COMMENT ON FUNCTION ml_score.send_event(name, text, bytea, bytea, jsonb) IS
+'has an event sent to a topic of a server of TYPE ''eventhubs'' once the transaction commits, at least once, in the caller''s name; its number in ml_score.outbox until it is delivered.
+Arguments: the server (the caller needs USAGE on it, and a user mapping if its auth is not ''none''); the topic; value and key as bytes, NULL for none; headers, an object whose texts are sent as they are and other values as JSON.
+Errors: undefined_object, insufficient_privilege, wrong_object_type for the server; program_limit_exceeded above 1,000,000 bytes; object_not_in_prerequisite_state without shared_preload_libraries.';
+
+CREATE FUNCTION ml_score.send_event(server name, topic text, value text, key text DEFAULT NULL, headers jsonb DEFAULT NULL) RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mls_send_event_text';
+COMMENT ON FUNCTION ml_score.send_event(name, text, text, text, jsonb) IS 'the same with texts, which are sent as UTF-8';
+
+CREATE FUNCTION ml_score.send_query(server name, topic text, query text) RETURNS bigint
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mls_send_query';
+COMMENT ON FUNCTION ml_score.send_query(name, text, text) IS
+'has each row of a query sent as by ml_score.send_event; how many they are.
+A row is sent as a JSON object of its columns, but for _key (text or bytea) and _headers (jsonb), which are the event''s own; a column _value (text, jsonb or bytea) is the whole value.
+Errors: those of ml_score.send_event and of the query; invalid_parameter_value when it gives no rows, or nothing to send.';
+
+CREATE FUNCTION ml_score.purge_outbox(server name DEFAULT NULL) RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mls_purge_outbox';
+COMMENT ON FUNCTION ml_score.purge_outbox(name) IS
+'removes events from ml_score.outbox that cannot be sent any more: those that the hub refused for good, and those whose server or sender was dropped; of this server only, if one is named. Events of roles that the caller is a member of; how many they were.';
+
 /* What scoring does, server by server. */
 
 CREATE FUNCTION ml_score.stat_endpoint(

@@ -7,6 +7,7 @@
 #include "catalog/server.h"
 #include "miscadmin.h"
 #include "scoring/rewrite.h"
+#include "stream/outbox.h"
 #include "stream/stream.h"
 #include "transport/exchange.h"
 #include "worker/worker.h"
@@ -28,5 +29,6 @@ _PG_init(void)
 	mls_token_cache_init();
 	mls_planner_init();
 	mls_stream_init();
+	mls_outbox_init();
 	mls_worker_init();
 }

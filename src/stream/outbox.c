@@ -1,0 +1,369 @@
+/*
+ * outbox.c - ml_score.send_event and its kin: what a transaction wants sent goes into a table, and so is sent if it
+ * commits, and only then.
+ */
+#include "stream/outbox.h"
+
+#include "access/detoast.h"
+#include "access/xact.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_type.h"
+#include "catalog/server.h"
+#include "codec/encoding.h"
+#include "commands/defrem.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
+#include "stream/stream.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+
+#define LARGEST_EVENT 1000000 /* Event Hubs drops connections over what is larger */
+#define FETCH_ROWS 1000
+
+/* An event as the table has it. */
+typedef struct Outgoing
+{
+	Oid server;
+	Datum topic;
+	Datum key;
+	Datum value;
+	Datum headers;
+	bool key_null;
+	bool value_null;
+	bool headers_null;
+} Outgoing;
+
+/* Workers to be told as soon as the transaction is committed: their keys. */
+static List *told_at_commit; /* of int64 *, in TopTransactionContext */
+
+/* Wake a worker that runs, so that it need not look all the time; false when there is none. */
+static bool
+wake_worker(int64 key)
+{
+	int count;
+	MlsWorkerStatus *workers = mls_worker_list(&mls_outbox_kind, &count);
+
+	for (int i = 0; i < count; i++)
+	{
+		PGPROC *proc = workers[i].key == key && workers[i].pid != 0 ? BackendPidGetProc(workers[i].pid) : NULL;
+
+		if (proc == NULL)
+			continue;
+		SetLatch(&proc->procLatch);
+		return true;
+	}
+	return false;
+}
+
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	ListCell *lc;
+
+	if (event == XACT_EVENT_COMMIT)
+		foreach (lc, told_at_commit)
+		{
+			if (!wake_worker(*(int64 *) lfirst(lc)))
+				mls_worker_wake_at_commit();
+		}
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		told_at_commit = NIL;
+}
+
+void
+mls_outbox_init(void)
+{
+	mls_worker_register(&mls_outbox_kind);
+}
+
+/* Have the worker look when this commits: one that runs by its latch, else the supervisor starts one. */
+static void
+tell_at_commit(int64 key)
+{
+	static bool registered = false;
+	MemoryContext old;
+	ListCell *lc;
+	int64 *copy;
+
+	/* Callbacks run from the last to the first: this must come before the one that wakes the supervisor. */
+	if (!registered)
+		RegisterXactCallback(at_transaction_end, NULL);
+	registered = true;
+	foreach (lc, told_at_commit)
+	{
+		if (*(int64 *) lfirst(lc) == key)
+			return;
+	}
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	copy = palloc(sizeof(int64));
+	*copy = key;
+	told_at_commit = lappend(told_at_commit, copy);
+	MemoryContextSwitchTo(old);
+}
+
+/* The named server, which the caller may use. */
+static Oid
+server_to_send_to(const char *name)
+{
+	Oid serverid = mls_server_oid(name, false);
+	AclResult acl = object_aclcheck(ForeignServerRelationId, serverid, GetUserId(), ACL_USAGE);
+
+	mls_worker_require("outgoing events");
+	if (acl != ACLCHECK_OK)
+		aclcheck_error(acl, OBJECT_FOREIGN_SERVER, name);
+	mls_server_require(mls_server_load(serverid), MLS_SERVER_EVENTHUBS);
+	return serverid;
+}
+
+static void
+check_topic(const char *topic)
+{
+	if (*topic == '\0' || strlen(topic) > 249 ||
+		strspn(topic, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != strlen(topic))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" is not the name of a topic", topic));
+}
+
+static void
+check_size(const Outgoing *event)
+{
+	Size size = (event->value_null ? 0 : toast_raw_datum_size(event->value)) +
+				(event->key_null ? 0 : toast_raw_datum_size(event->key));
+
+	if (size > LARGEST_EVENT)
+		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("an event of %zu bytes is too large to be sent", size),
+				errdetail("The limit is %d bytes, key and value together.", LARGEST_EVENT));
+}
+
+static void
+check_headers(const Outgoing *event)
+{
+	if (!event->headers_null && !JB_ROOT_IS_OBJECT(DatumGetJsonbP(event->headers)))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("the headers of an event are not a JSON object"));
+}
+
+/* Put an event into the table; its number. In SPI_connect. */
+static int64
+insert_event(const Outgoing *event)
+{
+	Oid types[] = {OIDOID, OIDOID, TEXTOID, BYTEAOID, BYTEAOID, JSONBOID};
+	Datum values[] = {ObjectIdGetDatum(event->server),
+					  ObjectIdGetDatum(GetUserId()),
+					  event->topic,
+					  event->key,
+					  event->value,
+					  event->headers};
+	char nulls[] = {
+		' ', ' ', ' ', event->key_null ? 'n' : ' ', event->value_null ? 'n' : ' ', event->headers_null ? 'n' : ' '};
+	bool isnull;
+
+	check_size(event);
+	check_headers(event);
+	mls_stream_execute("INSERT INTO ml_score.outbox_event (server, sender, topic, key, value, headers) "
+					   "VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
+					   lengthof(types), types, values, nulls);
+	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+/* A text in UTF-8, as bytes. */
+static Datum
+text_as_bytes(text *given)
+{
+	int len = VARSIZE_ANY_EXHDR(given);
+	const char *utf8 = mls_to_utf8(VARDATA_ANY(given), &len);
+
+	return PointerGetDatum(cstring_to_text_with_len(utf8, len));
+}
+
+/* Send (server, topic, value, key, headers); a text's bytes, or a jsonb's text. */
+static int64
+send_event(FunctionCallInfo fcinfo, bool texts)
+{
+	Outgoing event = {.key_null = PG_ARGISNULL(3), .value_null = PG_ARGISNULL(2), .headers_null = PG_ARGISNULL(4)};
+	int64 id;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("server and topic must not be null"));
+	event.server = server_to_send_to(NameStr(*PG_GETARG_NAME(0)));
+	event.topic = PG_GETARG_DATUM(1);
+	check_topic(TextDatumGetCString(event.topic));
+	if (!event.value_null)
+		event.value = texts ? text_as_bytes(PG_GETARG_TEXT_PP(2)) : PG_GETARG_DATUM(2);
+	if (!event.key_null)
+		event.key = texts ? text_as_bytes(PG_GETARG_TEXT_PP(3)) : PG_GETARG_DATUM(3);
+	event.headers = PG_GETARG_DATUM(4);
+	SPI_connect();
+	id = insert_event(&event);
+	SPI_finish();
+	tell_at_commit(mls_outbox_key(event.server, GetUserId()));
+	return id;
+}
+
+PG_FUNCTION_INFO_V1(mls_send_event);
+
+PGDLLEXPORT Datum
+mls_send_event(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(send_event(fcinfo, false));
+}
+
+PG_FUNCTION_INFO_V1(mls_send_event_text);
+
+PGDLLEXPORT Datum
+mls_send_event_text(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(send_event(fcinfo, true));
+}
+
+/* The query around the user's that gives value, key and headers of each row. */
+static char *
+wrap_query(const char *query, TupleDesc desc)
+{
+	StringInfoData sql;
+	StringInfoData members;
+	const char *value = NULL;
+	const char *key = "NULL::pg_catalog.bytea";
+	const char *headers = "NULL::pg_catalog.jsonb";
+
+	initStringInfo(&members);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		const char *name = NameStr(att->attname);
+		const char *bytes = att->atttypid == BYTEAOID ? psprintf("q.%s", quote_identifier(name))
+													  : psprintf("pg_catalog.convert_to(q.%s::pg_catalog.text, 'UTF8')",
+																 quote_identifier(name));
+
+		if (strcmp(name, "_value") == 0)
+			value = bytes;
+		else if (strcmp(name, "_key") == 0)
+			key = bytes;
+		else if (strcmp(name, "_headers") == 0)
+			headers = "q._headers::pg_catalog.jsonb";
+		else
+			appendStringInfo(&members, "%sq.%s", members.len > 0 ? ", " : "", quote_identifier(name));
+	}
+	if (value && members.len > 0)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("the query has column \"_value\", which is the whole event, and others"),
+				errhint("Beside _value there may be _key and _headers."));
+	if (!value && members.len == 0)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the query has no column to be sent"));
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT %s, %s, %s FROM (%s\n) q",
+					 value ? value : "pg_catalog.convert_to(pg_catalog.row_to_json(r)::pg_catalog.text, 'UTF8')", key,
+					 headers, query);
+	if (!value)
+		appendStringInfo(&sql, ", LATERAL (SELECT %s) r", members.data);
+	return sql.data;
+}
+
+/* The columns that the query gives; raises when it gives none. */
+static TupleDesc
+describe_query(const char *query)
+{
+	SPIPlanPtr plan = SPI_prepare(query, 0, NULL);
+	Portal portal;
+	TupleDesc desc;
+
+	if (plan == NULL || !SPI_is_cursor_plan(plan))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("what is to be sent is not a query that gives rows"));
+	portal = SPI_cursor_open(NULL, plan, NULL, NULL, false);
+	desc = CreateTupleDescCopy(portal->tupDesc);
+	SPI_cursor_close(portal);
+	return desc;
+}
+
+/* Send the rows of an open cursor. */
+static int64
+send_rows(Portal portal, Oid server, Datum topic)
+{
+	int64 sent = 0;
+	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "ml_score outgoing", ALLOCSET_DEFAULT_SIZES);
+
+	for (;;)
+	{
+		SPITupleTable *rows;
+		uint64 count;
+		MemoryContext old;
+
+		SPI_cursor_fetch(portal, true, FETCH_ROWS);
+		rows = SPI_tuptable;
+		count = SPI_processed;
+		old = MemoryContextSwitchTo(batch);
+		for (uint64 i = 0; i < count; i++)
+		{
+			Outgoing event = {.server = server, .topic = topic};
+
+			event.value = SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &event.value_null);
+			event.key = SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &event.key_null);
+			event.headers = SPI_getbinval(rows->vals[i], rows->tupdesc, 3, &event.headers_null);
+			insert_event(&event);
+			SPI_freetuptable(SPI_tuptable);
+			CHECK_FOR_INTERRUPTS();
+		}
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(batch);
+		SPI_freetuptable(rows);
+		sent += count;
+		if (count < FETCH_ROWS)
+			return sent;
+	}
+}
+
+PG_FUNCTION_INFO_V1(mls_send_query);
+
+PGDLLEXPORT Datum
+mls_send_query(PG_FUNCTION_ARGS)
+{
+	Oid server = server_to_send_to(NameStr(*PG_GETARG_NAME(0)));
+	Datum topic = PG_GETARG_DATUM(1);
+	char *query = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	SPIPlanPtr plan;
+	Portal portal;
+	int64 sent;
+
+	check_topic(TextDatumGetCString(topic));
+	SPI_connect();
+	query = wrap_query(query, describe_query(query));
+	plan = SPI_prepare(query, 0, NULL);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare \"%s\"", query);
+	portal = SPI_cursor_open(NULL, plan, NULL, NULL, false);
+	sent = send_rows(portal, server, topic);
+	SPI_cursor_close(portal);
+	SPI_finish();
+	if (sent > 0)
+		tell_at_commit(mls_outbox_key(server, GetUserId()));
+	PG_RETURN_INT64(sent);
+}
+
+PG_FUNCTION_INFO_V1(mls_purge_outbox);
+
+PGDLLEXPORT Datum
+mls_purge_outbox(PG_FUNCTION_ARGS)
+{
+	Oid types[] = {OIDOID, OIDOID};
+	Datum values[] = {
+		ObjectIdGetDatum(PG_ARGISNULL(0) ? InvalidOid : mls_server_oid(NameStr(*PG_GETARG_NAME(0)), false)),
+		ObjectIdGetDatum(GetUserId())};
+	int64 removed;
+
+	SPI_connect();
+	mls_stream_execute(
+		"DELETE FROM ml_score.outbox_event o WHERE server OPERATOR(pg_catalog.=) coalesce(nullif($1, 0), server) AND "
+		"(failed_at IS NOT NULL OR NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_server s WHERE s.oid "
+		"OPERATOR(pg_catalog.=) o.server) OR NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid "
+		"OPERATOR(pg_catalog.=) o.sender)) AND (pg_catalog.pg_has_role($2, sender, 'USAGE') OR (SELECT rolsuper FROM "
+		"pg_catalog.pg_roles WHERE oid OPERATOR(pg_catalog.=) $2))",
+		lengthof(types), types, values, NULL);
+	removed = SPI_processed;
+	SPI_finish();
+	PG_RETURN_INT64(removed);
+}
