@@ -116,7 +116,7 @@ kafka_security() {
 		$name.oauthbearer.sasl.server.callback.handler.class=org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler
 		$name.oauthbearer.sasl.oauthbearer.jwt.validator.class=org.apache.kafka.common.security.oauthbearer.BrokerJwtValidator
 		$name.oauthbearer.sasl.oauthbearer.jwks.endpoint.url=file://$RUN/tokens/jwks.json
-		$name.oauthbearer.sasl.oauthbearer.expected.audience=$KAFKA_AUDIENCE
+		$name.oauthbearer.sasl.oauthbearer.expected.audience=$KAFKA_AUDIENCE,https://localhost
 		$name.oauthbearer.sasl.oauthbearer.expected.issuer=$KAFKA_ISSUER
 		$name.oauthbearer.sasl.oauthbearer.sub.claim.name=oid
 	EOF

@@ -66,6 +66,10 @@ launch() {
 		start_peer "$name" "$port" env -C "$CACHE/mlflow" PATH="$CACHE/venv-mlflow/bin:$PATH" OMP_NUM_THREADS=1 \
 			MLFLOW_DISABLE_TELEMETRY=true mlflow models serve -m model --env-manager local -h 127.0.0.1 -p "$port" --workers 1
 		;;
+	identity_server)
+		need_token_key
+		start_peer "$name" "$port" /usr/bin/python3 "$ROOT/tests/peers/identity_server.py" --port "$port"
+		;;
 	kafka)
 		start_kafka
 		;;

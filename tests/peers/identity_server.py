@@ -7,6 +7,7 @@ tells {"tls_port", "ca_file", "client_pem", ...}. Everything asked is recorded.
 
   POST /TENANT/oauth2/v2.0/token       Entra's token endpoint; the tenant says how it behaves:
       ok  life-SECONDS  refresh-SECONDS (refresh_in)  refuse (invalid_client, and repeats the form)  status-NNN
+      jwt (signed by this run's key, for the audience that is asked for, as kafka.sh, azurite.sh and batch.sh want it)
       once-NNN (the first time)  hang  slow  garbage  expired  no-expiry  long (a token of 12 kB)  huge (of 20 kB)
   GET  /metadata/identity/oauth2/token IMDS; /imds-MODE before it: as above, or imds-404-N (the first N times)
   GET  /msi/token                      App Service 2019 (X-IDENTITY-HEADER) and 2017 (secret); POST: Cloud Shell
@@ -31,6 +32,8 @@ import threading
 import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import jwt_key
 
 LOCK = threading.Lock()
 LOG = []
@@ -96,8 +99,17 @@ def times(key):
         return SEEN[key]
 
 
+def signed_token(form_text):
+    """A token for the scope of a token request, as other peers of this run check it."""
+    scope = urllib.parse.parse_qs(form_text)["scope"][0]
+    key = os.path.join(os.environ["RUN"], "tokens", "key.pem")
+    return jwt_key.signed(key, "aud=" + scope.removesuffix("/.default"), "iss=https://sts.windows.net/tests/", "ver=1.0", "oid=tests")
+
+
 def behave(mode, form_text):
     """The answer to a token request."""
+    if mode == "jwt":
+        return issue(mode, lambda reply: reply.update(access_token=signed_token(form_text)))
     if mode == "hang":
         time.sleep(60)
     if mode == "slow":

@@ -37,13 +37,17 @@ def claim(name, value):
     return number + int(time.time()) if name in ("exp", "iat", "nbf") and number < 10**9 else number
 
 
-def sign(key, *claims):
+def signed(key, *claims):
     now = int(time.time())
     body = {"sub": "tests", "iat": now, "nbf": now - 5, "exp": now + 3600}
     body.update((name, claim(name, value)) for name, _, value in (word.partition("=") for word in claims))
     head = {"alg": "RS256", "typ": "JWT", "kid": KEY_ID}
-    signed = ".".join(encode(json.dumps(part, separators=(",", ":")).encode()) for part in (head, body))
-    print(signed + "." + encode(openssl("dgst", "-sha256", "-sign", key, data=signed.encode())))
+    content = ".".join(encode(json.dumps(part, separators=(",", ":")).encode()) for part in (head, body))
+    return content + "." + encode(openssl("dgst", "-sha256", "-sign", key, data=content.encode()))
+
+
+def sign(key, *claims):
+    print(signed(key, *claims))
 
 
 if __name__ == "__main__":
