@@ -29,6 +29,7 @@ int mls_max_tokens = 128;
 bool mls_allow_azure_cli;
 int mls_max_stream_partitions = 1024;
 int mls_read_ahead_memory = 16 * 1024;
+int mls_max_batch_workers = 4;
 
 static const struct config_enum_entry on_error_values[] = {{"server", MLS_UNSET, false},
 														   {"fail", MLS_ON_ERROR_FAIL, false},
@@ -128,10 +129,20 @@ define_safety(void)
 							&mls_max_stream_partitions, 1024, 16, 65536, PGC_POSTMASTER, 0, NULL, NULL, NULL);
 }
 
+static void
+define_workers(void)
+{
+	DefineCustomIntVariable("ml_score.max_batch_workers",
+							"Batch jobs of a database that are exported, started or loaded at a time.",
+							"Jobs beyond it wait; those that run in Azure do not count.", &mls_max_batch_workers, 4, 1,
+							256, PGC_SIGHUP, 0, NULL, NULL, NULL);
+}
+
 void
 mls_guc_init(void)
 {
 	define_tuning();
 	define_safety();
+	define_workers();
 	MarkGUCPrefixReserved("ml_score");
 }

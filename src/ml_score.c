@@ -4,6 +4,7 @@
 #include "ml_score.h"
 
 #include "auth/token_cache.h"
+#include "batch/worker.h"
 #include "catalog/server.h"
 #include "miscadmin.h"
 #include "scoring/rewrite.h"
@@ -30,5 +31,6 @@ _PG_init(void)
 	mls_planner_init();
 	mls_stream_init();
 	mls_outbox_init();
+	mls_batch_init();
 	mls_worker_init();
 }

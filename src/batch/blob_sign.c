@@ -26,13 +26,24 @@ header_value(const char *const *headers, int n, const char *name)
 	return "";
 }
 
+/* Lines "name:value" by name; what a colon ends is before what goes on. */
 static int
 compare_lines(const void *a, const void *b)
 {
-	return strcmp(*(char *const *) a, *(char *const *) b);
+	const char *x = *(char *const *) a;
+	const char *y = *(char *const *) b;
+
+	while (*x == *y && *x != ':' && *x != '\0')
+	{
+		x++;
+		y++;
+	}
+	if (*x == ':' || *y == ':')
+		return (*y == ':') - (*x == ':');
+	return (unsigned char) *x - (unsigned char) *y;
 }
 
-/* The x-ms- headers as "name:value\n", by name. Those that we send have no name that is another's beginning. */
+/* The x-ms- headers as "name:value\n", by name. */
 static void
 append_canonical_headers(StringInfo out, const char *const *headers, int n)
 {

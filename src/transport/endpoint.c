@@ -263,6 +263,15 @@ mls_endpoint_server(const MlsEndpoint *endpoint)
 	return endpoint->server;
 }
 
+void
+mls_endpoint_hide(MlsEndpoint *endpoint, const char *secret)
+{
+	MemoryContext old = MemoryContextSwitchTo(endpoint->cxt);
+
+	endpoint->secrets = lappend(endpoint->secrets, pstrdup(secret));
+	MemoryContextSwitchTo(old);
+}
+
 MlsCounters *
 mls_endpoint_counters(MlsEndpoint *endpoint)
 {

@@ -63,6 +63,9 @@ extern MlsEndpoint *mls_endpoint_open(const MlsServer *server, Oid userid);
  */
 extern MlsEndpoint *mls_endpoint_open_plain(const MlsServer *server, List *secrets);
 extern const MlsServer *mls_endpoint_server(const MlsEndpoint *endpoint);
+
+/* Overwrite secret, too, wherever a reply repeats it: for what is in no Authorization header. */
+extern void mls_endpoint_hide(MlsEndpoint *endpoint, const char *secret);
 extern MlsCounters *mls_endpoint_counters(MlsEndpoint *endpoint);
 
 /* Rows a batch, and requests of one scan in flight, as of now: the server's numbers, or what the tuner found. */
@@ -83,9 +86,10 @@ typedef struct MlsRequestSpec MlsRequestSpec;
 
 /*
  * Headers ("Name: value", palloc'd in the current context) that an attempt carries beside the others: those that depend
- * on the time, such as a signature. Called right before each attempt; must neither raise nor wait.
+ * on the time, such as a signature. Called right before each attempt; must neither raise nor wait. id_header is the
+ * attempt's "x-ms-client-request-id: ...", which is sent as well and may have to be signed.
  */
-typedef List *(*MlsRequestSign)(const MlsRequestSpec *spec, void *arg);
+typedef List *(*MlsRequestSign)(const MlsRequestSpec *spec, const char *id_header, void *arg);
 
 /* Any other request, for mls_exchange_request. Zero is the ordinary choice for all after url. */
 struct MlsRequestSpec

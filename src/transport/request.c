@@ -36,7 +36,7 @@ mls_request_headers(MlsExchange *exchange)
 	foreach (lc, spec->headers)
 		list = push_header(list, lfirst(lc));
 	if (spec->sign != NULL)
-		foreach (lc, spec->sign(spec, spec->sign_arg))
+		foreach (lc, spec->sign(spec, exchange->id_line, spec->sign_arg))
 			list = push_header(list, lfirst(lc));
 	MemoryContextSwitchTo(old);
 	return list;

@@ -30,6 +30,7 @@ test_shared_key(void)
 									  "X-Ms-Blob-Type: BlockBlob"};
 	static const char *const get[] = {"x-ms-version: 2021-12-02", "x-ms-date: Tue, 24 Nov 2026 23:00:00 GMT",
 									  "x-ms-client-request-id: abc"};
+	static const char *const range[] = {"x-ms-range-get-content-md5: true", "x-ms-range: bytes=0-9"};
 	char signature[MLS_SIGNATURE_SIZE];
 	char *text;
 
@@ -56,6 +57,9 @@ test_shared_key(void)
 		  "what is signed of a listing");
 	mls_blob_sign(key, text, signature);
 	check(signature, "ubk3OLXS0Yn+GmjuwzbEry/shX0MLrnNkV+2SgA/Ajg=", "its signature");
+	text = mls_blob_string_to_sign("GET", account, "https://a/c/b", range, lengthof(range), 0);
+	check(strstr(text, "x-ms"), "x-ms-range:bytes=0-9\nx-ms-range-get-content-md5:true\n/devstoreaccount1/c/b",
+		  "a header whose name is another's beginning comes first");
 	ok(!mls_blob_sign("not base64!", text, signature), "a key that is no base64 signs nothing");
 	ok(!mls_blob_sign("", text, signature), "nor does an empty one");
 }

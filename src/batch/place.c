@@ -1,0 +1,70 @@
+/*
+ * place.c - see place.h.
+ */
+#include "ml_score.h"
+
+#include "batch/place.h"
+
+#include "batch/template.h"
+#include "catalog/pg_foreign_server.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+
+/* The named server, of this type, which userid may use. */
+static MlsServer *
+load(const char *name, MlsServerType type, Oid userid)
+{
+	MlsServer *server = mls_server_load(mls_server_oid(name, false));
+
+	mls_server_require(server, type);
+	if (object_aclcheck(ForeignServerRelationId, server->serverid, userid, ACL_USAGE) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for foreign server %s", server->name),
+				 errhint("GRANT USAGE ON FOREIGN SERVER %s TO %s;", server->name, GetUserNameFromId(userid, false))));
+	return server;
+}
+
+MlsServer *
+mls_place_server(const char *name, Oid userid)
+{
+	return load(name, MLS_SERVER_BATCH, userid);
+}
+
+MlsServer *
+mls_place_storage(const MlsServer *server, Oid userid)
+{
+	if (server->storage == NULL)
+		ereport(ERROR, (errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
+						errmsg("server \"%s\" needs the option \"storage\"", server->name),
+						errdetail("A query's rows and the predictions go through Blob Storage."),
+						errhint("Name a server of TYPE 'blob': ALTER SERVER ... OPTIONS (ADD storage '...').")));
+	return load(server->storage, MLS_SERVER_BLOB, userid);
+}
+
+char *
+mls_place_input(const MlsJob *job)
+{
+	return psprintf("%s/in", job->folder);
+}
+
+char *
+mls_place_output(const MlsJob *job)
+{
+	return psprintf("%s/out", job->folder);
+}
+
+char *
+mls_place_uri(const MlsJob *job, const MlsBlobStore *store, const char *template, const char *path, const char *sas)
+{
+	const MlsLocation *location = mls_blob_location(store);
+	MlsTemplateValues values = {.account = location->account,
+								.container = location->container,
+								.path = mls_blob_full_path(store, path),
+								.job = job->id,
+								.sas = sas};
+
+	if (template == NULL)
+		return mls_blob_url(store, path);
+	return mls_template_expand(template, &values);
+}

@@ -1,0 +1,269 @@
+/*
+ * row_writer.c - see row_writer.h.
+ */
+#include "ml_score.h"
+
+#include "batch/row_writer.h"
+
+#include "batch/csv.h"
+#include "catalog/pg_type.h"
+#include "codec/encode_value.h"
+#include "codec/encoding.h"
+#include "codec/json_write.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+typedef struct WriterColumn
+{
+	int attnum; /* 0-based */
+	char *name; /* in UTF-8 */
+	Oid type;
+	FmgrInfo output;
+	MlsValueWriter *json; /* of JSON lines */
+} WriterColumn;
+
+struct MlsRowWriter
+{
+	bool json;
+	bool header;
+	WriterColumn *columns; /* that are sent */
+	int ncolumns;
+	WriterColumn *keys; /* that stay */
+	int nkeys;
+	MemoryContext row_context;
+};
+
+static void
+make_column(WriterColumn *column, TupleDesc desc, int attnum)
+{
+	Form_pg_attribute att = TupleDescAttr(desc, attnum);
+	Oid output;
+	bool varlena;
+
+	column->attnum = attnum;
+	column->name = pg_server_to_any(NameStr(att->attname), (int) strlen(NameStr(att->attname)), PG_UTF8);
+	column->type = getBaseType(att->atttypid);
+	getTypeOutputInfo(att->atttypid, &output, &varlena);
+	fmgr_info(output, &column->output);
+}
+
+/* The column of this name, or -1. */
+static int
+find_column(TupleDesc desc, const char *name)
+{
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (!TupleDescAttr(desc, i)->attisdropped && strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static void
+make_json_writer(WriterColumn *column, const char *server)
+{
+	MlsValueOwner owner = {.function = "query", .server = server, .argument = column->name};
+
+	column->json = mls_value_writer(&owner, column->type, NULL);
+}
+
+MlsRowWriter *
+mls_row_writer(TupleDesc desc, const char *format, char *const *keys, int nkeys, bool send_keys, const char *server)
+{
+	MlsRowWriter *writer = palloc0(sizeof(MlsRowWriter));
+	bool *stays = palloc0(sizeof(bool) * (desc->natts + 1));
+
+	writer->json = strcmp(format, "json_lines") == 0;
+	writer->header = strcmp(format, "csv") == 0;
+	writer->columns = palloc0(sizeof(WriterColumn) * (desc->natts + 1));
+	writer->keys = palloc0(sizeof(WriterColumn) * (nkeys + 1));
+	writer->row_context = AllocSetContextCreate(CurrentMemoryContext, "ml_score exported row", ALLOCSET_DEFAULT_SIZES);
+	for (int i = 0; i < nkeys; i++)
+	{
+		int attnum = find_column(desc, keys[i]);
+
+		if (attnum < 0)
+			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("the query has no key column \"%s\"", keys[i])));
+		if (send_keys)
+			continue;
+		stays[attnum] = true;
+		make_column(&writer->keys[writer->nkeys++], desc, attnum);
+	}
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (stays[i])
+			continue;
+		make_column(&writer->columns[writer->ncolumns], desc, i);
+		if (writer->json)
+			make_json_writer(&writer->columns[writer->ncolumns], server);
+		writer->ncolumns++;
+	}
+	if (writer->ncolumns == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the query has no column beside the key"),
+				 errhint("Key columns stay in the database. Give the model's inputs as further columns, or send the "
+						 "key as well with send_key.")));
+	return writer;
+}
+
+const char *
+mls_row_writer_ending(const MlsRowWriter *writer)
+{
+	return writer->json ? "jsonl" : "csv";
+}
+
+const char *
+mls_row_writer_type(const MlsRowWriter *writer)
+{
+	return writer->json ? "application/x-ndjson" : "text/csv";
+}
+
+void
+mls_row_writer_header(MlsRowWriter *writer, StringInfo out)
+{
+	if (!writer->header)
+		return;
+	for (int i = 0; i < writer->ncolumns; i++)
+	{
+		if (i > 0)
+			appendStringInfoChar(out, ',');
+		mls_csv_write(out, writer->columns[i].name, strlen(writer->columns[i].name));
+	}
+	appendStringInfoChar(out, '\n');
+}
+
+/* A value as PostgreSQL's own text, in UTF-8. */
+static char *
+value_text(WriterColumn *column, Datum value)
+{
+	char *text = OutputFunctionCall(&column->output, value);
+
+	return pg_server_to_any(text, (int) strlen(text), PG_UTF8);
+}
+
+static void
+write_csv_value(WriterColumn *column, Datum value, StringInfo out)
+{
+	char *text;
+
+	switch (column->type)
+	{
+		case INT2OID:
+			mls_json_write_int(out, DatumGetInt16(value));
+			break;
+		case INT4OID:
+			mls_json_write_int(out, DatumGetInt32(value));
+			break;
+		case INT8OID:
+			mls_json_write_int(out, DatumGetInt64(value));
+			break;
+		case BOOLOID: /* as readers of CSV know it */
+			appendStringInfoString(out, DatumGetBool(value) ? "true" : "false");
+			break;
+		default:
+			text = value_text(column, value);
+			mls_csv_write(out, text, strlen(text));
+	}
+}
+
+static void
+write_csv_row(MlsRowWriter *writer, TupleTableSlot *slot, StringInfo out)
+{
+	for (int i = 0; i < writer->ncolumns; i++)
+	{
+		WriterColumn *column = &writer->columns[i];
+
+		if (i > 0)
+			appendStringInfoChar(out, ',');
+		if (!slot->tts_isnull[column->attnum])
+			write_csv_value(column, slot->tts_values[column->attnum], out);
+		else if (writer->ncolumns == 1)
+			appendStringInfoString(out, "\"\""); /* an empty line would be no row */
+	}
+	appendStringInfoChar(out, '\n');
+}
+
+static void
+write_json_row(MlsRowWriter *writer, TupleTableSlot *slot, StringInfo out)
+{
+	for (int i = 0; i < writer->ncolumns; i++)
+	{
+		WriterColumn *column = &writer->columns[i];
+
+		mls_json_write_char(out, i > 0 ? ',' : '{');
+		mls_json_write_string(out, column->name, (int) strlen(column->name));
+		mls_json_write_char(out, ':');
+		if (slot->tts_isnull[column->attnum])
+			mls_json_write_raw(out, "null", 4);
+		else
+			column->json->write(column->json, slot->tts_values[column->attnum], out);
+	}
+	mls_json_write_raw(out, "}\n", 2);
+	out->data[out->len] = '\0';
+}
+
+void
+mls_copy_write(StringInfo out, const char *text, size_t len)
+{
+	const char *end = text + len;
+
+	for (; text < end; text++)
+	{
+		switch (*text)
+		{
+			case '\\':
+				appendStringInfoString(out, "\\\\");
+				break;
+			case '\n':
+				appendStringInfoString(out, "\\n");
+				break;
+			case '\r':
+				appendStringInfoString(out, "\\r");
+				break;
+			case '\t':
+				appendStringInfoString(out, "\\t");
+				break;
+			default:
+				appendStringInfoChar(out, *text);
+		}
+	}
+}
+
+static void
+write_keys(MlsRowWriter *writer, TupleTableSlot *slot, StringInfo keys)
+{
+	for (int i = 0; i < writer->nkeys; i++)
+	{
+		WriterColumn *key = &writer->keys[i];
+
+		if (i > 0)
+			appendStringInfoChar(keys, '\t');
+		if (slot->tts_isnull[key->attnum])
+			appendStringInfoString(keys, "\\N");
+		else
+		{
+			char *text = value_text(key, slot->tts_values[key->attnum]);
+
+			mls_copy_write(keys, text, strlen(text));
+		}
+	}
+	appendStringInfoChar(keys, '\n');
+}
+
+void
+mls_row_writer_row(MlsRowWriter *writer, TupleTableSlot *slot, StringInfo out, StringInfo keys)
+{
+	MemoryContext old = MemoryContextSwitchTo(writer->row_context);
+
+	slot_getallattrs(slot);
+	if (writer->json)
+		write_json_row(writer, slot, out);
+	else
+		write_csv_row(writer, slot, out);
+	if (writer->nkeys > 0)
+		write_keys(writer, slot, keys);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(writer->row_context);
+}
