@@ -110,9 +110,9 @@ mapped_key(const MlsServer *server, Oid userid, const MlsAuthRefusal *refusal)
 
 	if (refusal != NULL)
 	{
-		mls_credential_rejected(server, userid, "key");
-		mls_credential_rejected(server, userid, "secondary_key");
-		mls_credential_rejected(server, userid, "token");
+		mls_credential_rejected(server, userid, "key", refused_bearer(refusal));
+		mls_credential_rejected(server, userid, "secondary_key", refused_bearer(refusal));
+		mls_credential_rejected(server, userid, "token", refused_bearer(refusal));
 	}
 	note_refused_key(server, refusal);
 	first = mls_credential_option(server, userid, "key");

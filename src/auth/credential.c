@@ -62,12 +62,12 @@ mls_credential_option(const MlsServer *server, Oid userid, const char *option)
 }
 
 void
-mls_credential_rejected(const MlsServer *server, Oid userid, const char *option)
+mls_credential_rejected(const MlsServer *server, Oid userid, const char *option, const char *secret)
 {
 	char *value = raw_option(server, userid, option);
 
 	if (value != NULL && mls_reference_is(value))
-		mls_reference_rejected(server, userid, value);
+		mls_reference_rejected(server, userid, value, secret);
 }
 
 bool

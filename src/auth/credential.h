@@ -14,8 +14,8 @@
  */
 extern char *mls_credential_option(const MlsServer *server, Oid userid, const char *option);
 
-/* The option was not accepted: if it is in a key vault, read it anew the next time. */
-extern void mls_credential_rejected(const MlsServer *server, Oid userid, const char *option);
+/* This value of the option was not accepted: if it came from a key vault, it is read anew the next time. */
+extern void mls_credential_rejected(const MlsServer *server, Oid userid, const char *option, const char *secret);
 
 /* Is the option there? */
 extern bool mls_credential_has_option(const MlsServer *server, Oid userid, const char *option);

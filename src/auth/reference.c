@@ -257,7 +257,7 @@ mls_reference_resolve(const MlsServer *server, Oid userid, const char *option, c
 }
 
 void
-mls_reference_rejected(const MlsServer *server, Oid userid, const char *value)
+mls_reference_rejected(const MlsServer *server, Oid userid, const char *value, const char *secret)
 {
 	MlsIdentity *identity;
 	MlsCacheKey key;
@@ -267,5 +267,5 @@ mls_reference_rejected(const MlsServer *server, Oid userid, const char *value)
 	identity = mls_identity_load(server, userid);
 	key = mls_identity_key(identity, "secret", value + strlen(VAULT));
 	mls_identity_wipe(identity);
-	mls_cache_drop(&key, NULL);
+	mls_cache_drop(&key, secret);
 }

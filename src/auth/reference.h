@@ -19,8 +19,8 @@ extern char *mls_reference_check(const char *value);
  */
 extern char *mls_reference_resolve(const MlsServer *server, Oid userid, const char *option, const char *value);
 
-/* Have the secret that value points to read anew: the endpoint did not accept it. */
-extern void mls_reference_rejected(const MlsServer *server, Oid userid, const char *value);
+/* Have what value points to read anew if it is this secret: the endpoint did not accept it. */
+extern void mls_reference_rejected(const MlsServer *server, Oid userid, const char *value, const char *secret);
 
 /* The content of a file of the server's machine without white space at its end, palloc'd. NULL when it cannot be read. */
 extern char *mls_reference_read_file(const char *path);
