@@ -42,6 +42,7 @@ typedef struct Source
 	const char *endpoint;
 	const char *api_version; /* or NULL */
 	const char *header;
+	bool metadata;			 /* METADATA_HEADER beside it */
 	const char *secret;		 /* in header, or NULL */
 	const char *thumbprint;	 /* of the endpoint's certificate (Service Fabric), or NULL */
 	const char *client_name; /* parameters that select an identity; NULL: cannot be selected that way */
@@ -79,6 +80,7 @@ choose_app_service(Source *source)
 					   .endpoint = endpoint,
 					   .api_version = "2019-08-01",
 					   .header = psprintf("X-IDENTITY-HEADER: %s", secret),
+					   .metadata = true,
 					   .secret = secret,
 					   .client_name = "client_id",
 					   .object_name = "principal_id",
@@ -245,6 +247,8 @@ ask_once(const MlsIdentity *local, const Source *source, char *parameters, char 
 	}
 	if (!bare)
 		spec.headers = lappend(spec.headers, unconstify(char *, source->header));
+	if (source->metadata)
+		spec.headers = lappend(spec.headers, METADATA_HEADER);
 	return mls_fetch_send(local, &spec, secrets);
 }
 

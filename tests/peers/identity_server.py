@@ -11,6 +11,7 @@ tells {"tls_port", "ca_file", "client_pem", ...}. Everything asked is recorded.
       once-NNN (the first time)  hang  slow  garbage  expired  no-expiry  long (a token of 12 kB)  huge (of 20 kB)
   GET  /metadata/identity/oauth2/token IMDS; /imds-MODE before it: as above, or imds-404-N (the first N times)
   GET  /msi/token                      App Service 2019 (X-IDENTITY-HEADER) and 2017 (secret); POST: Cloud Shell
+  GET  /aml/token                      the same on Azure ML compute
   GET  /arc/token                      Azure Arc; KEY names its challenge's file
   GET  /fabric/token                   Service Fabric
   GET  /subscriptions/...              the control plane: an online endpoint, its listkeys and token
@@ -195,9 +196,12 @@ class Handler(BaseHTTPRequestHandler):
         steps = path.strip("/").split("/")
         if path.endswith("/oauth2/v2.0/token"):
             return behave(steps[0], record["body"])
+        if path.endswith("/.well-known/openid-configuration"):
+            here = "https://127.0.0.1:%d/%s" % (SETUP["tls_port"], steps[0])
+            return 200, {"issuer": here, "token_endpoint": here + "/oauth2/v2.0/token", "authorization_endpoint": here + "/authorize"}
         if path.endswith("/metadata/identity/oauth2/token"):
             return self.imds(steps[0], record)
-        if path == "/msi/token":
+        if path in ("/msi/token", "/aml/token"):
             return self.app_service(record)
         if path == "/arc/token":
             return self.arc(headers)
@@ -240,7 +244,8 @@ class Handler(BaseHTTPRequestHandler):
             return issue("ok", lambda r: r.pop("expires_in") and r.update(expires_on=str(int(in_an_hour))))
         if headers.get("secret") == "msi-secret":
             date = time.strftime("%-m/%-d/%Y %-I:%M:%S %p +00:00", time.gmtime(in_an_hour))
-            return issue("ok", lambda r: r.pop("expires_in") and r.update(expires_on=date))
+            end = str(int(in_an_hour)) if record["path"].startswith("/aml") else date
+            return issue("ok", lambda r: r.pop("expires_in") and r.update(expires_on=end))
         if record["method"] == "POST" and headers.get("metadata") == "true":
             return issue("ok", lambda r: r.update(expires_in="3599"))
         return 401, {"statusCode": 401, "message": "no"}
