@@ -752,6 +752,424 @@ COMMENT ON COLUMN ml_score.progress_score_table.chunks IS 'chunks committed by t
 COMMENT ON COLUMN ml_score.progress_score_table.started_at IS 'when the run began';
 COMMENT ON COLUMN ml_score.progress_score_table.last_chunk_at IS 'when its last chunk was committed; NULL before the first';
 
+/* Drift, data quality, and how right predictions were. */
+
+CREATE TYPE ml_score.distribution;
+
+CREATE FUNCTION ml_score.distribution_in(cstring) RETURNS ml_score.distribution
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_distribution_in';
+COMMENT ON FUNCTION ml_score.distribution_in(cstring) IS 'input of the type ml_score.distribution';
+
+CREATE FUNCTION ml_score.distribution_out(ml_score.distribution) RETURNS cstring
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_distribution_out';
+COMMENT ON FUNCTION ml_score.distribution_out(ml_score.distribution) IS 'output of the type ml_score.distribution';
+
+CREATE FUNCTION ml_score.distribution_recv(internal) RETURNS ml_score.distribution
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_distribution_recv';
+COMMENT ON FUNCTION ml_score.distribution_recv(internal) IS 'binary input of the type ml_score.distribution';
+
+CREATE FUNCTION ml_score.distribution_send(ml_score.distribution) RETURNS bytea
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_distribution_send';
+COMMENT ON FUNCTION ml_score.distribution_send(ml_score.distribution) IS 'binary output of the type ml_score.distribution';
+
+CREATE TYPE ml_score.distribution (
+    INPUT = ml_score.distribution_in, OUTPUT = ml_score.distribution_out,
+    RECEIVE = ml_score.distribution_recv, SEND = ml_score.distribution_send,
+    INTERNALLENGTH = VARIABLE, STORAGE = extended, ALIGNMENT = int4);
+COMMENT ON TYPE ml_score.distribution IS
+'a feature''s values, frozen: each distinct number or category with how often it came, the number of missing values (NULL and NaN) and of type errors, and the type''s name. All figures of drift against it are exact.
+About 9 bytes for each distinct number, and 2 bytes and its length for each category, before compression; 1 GB at the most.';
+
+CREATE FUNCTION ml_score.distribution_summary(distribution ml_score.distribution,
+    OUT kind text, OUT data_type text, OUT rows bigint, OUT distinct_values bigint, OUT missing bigint,
+    OUT type_errors bigint, OUT minimum float8, OUT maximum float8)
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_distribution_summary';
+COMMENT ON FUNCTION ml_score.distribution_summary(ml_score.distribution) IS
+'what a distribution holds, in short: kind (numerical or categorical), data_type of the values, rows, distinct_values, missing (NULL or NaN), type_errors, minimum and maximum (of numbers; dates and times are seconds since 1970)';
+
+CREATE FUNCTION ml_score.distribution_counts(distribution ml_score.distribution,
+    OUT category text, OUT number float8, OUT count bigint)
+RETURNS SETOF record
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 1000 AS 'MODULE_PATHNAME', 'mls_distribution_counts';
+COMMENT ON FUNCTION ml_score.distribution_counts(ml_score.distribution) IS
+'what a distribution holds, in full: a line per distinct value, in order, with the category or the number, and how often it came';
+
+CREATE FUNCTION ml_score.null_value_rate(distribution ml_score.distribution) RETURNS float8
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_null_value_rate';
+COMMENT ON FUNCTION ml_score.null_value_rate(ml_score.distribution) IS
+'share of the rows whose value is missing (NULL or NaN), 0 to 1; NULL without rows';
+
+CREATE FUNCTION ml_score.data_type_error_rate(distribution ml_score.distribution) RETURNS float8
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_data_type_error_rate';
+COMMENT ON FUNCTION ml_score.data_type_error_rate(ml_score.distribution) IS
+'share of the rows whose value the feature''s type cannot hold, 0 to 1; NULL without rows.';
+
+CREATE TYPE ml_score.test_result AS (statistic float8, p_value float8);
+COMMENT ON TYPE ml_score.test_result IS 'a statistical test: its statistic, and the probability of such a one or a greater if nothing has drifted';
+
+CREATE FUNCTION ml_score.psi(baseline ml_score.distribution, current ml_score.distribution, formulas text DEFAULT 'azure') RETURNS float8
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'mls_psi';
+COMMENT ON FUNCTION ml_score.psi(ml_score.distribution, ml_score.distribution, text) IS
+'population stability index: sum of (current - baseline) x ln(current / baseline) over the shares in each bin or category; 0 when nothing has drifted.
+Arguments: the distributions of baseline and current values; formulas, ''azure'' or ''scipy''. NULL without values on either side or where it is not defined.
+Errors: datatype_mismatch for numbers against categories; invalid_parameter_value for other words.';
+
+CREATE FUNCTION ml_score.jensen_shannon_distance(baseline ml_score.distribution, current ml_score.distribution, formulas text DEFAULT 'azure') RETURNS float8
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'mls_jensen_shannon_distance';
+COMMENT ON FUNCTION ml_score.jensen_shannon_distance(ml_score.distribution, ml_score.distribution, text) IS
+'Jensen-Shannon distance of the shares in each bin or category: 0 when nothing has drifted, 1 at the most (azure: logarithm to base 2) or sqrt(ln 2) (scipy: natural logarithm).
+Arguments: the distributions of baseline and current values; formulas, ''azure'' or ''scipy''. NULL without values on either side or where it is not defined.
+Errors: datatype_mismatch for numbers against categories; invalid_parameter_value for other words.';
+
+CREATE FUNCTION ml_score.wasserstein_distance(baseline ml_score.distribution, current ml_score.distribution) RETURNS float8
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'mls_wasserstein_distance';
+COMMENT ON FUNCTION ml_score.wasserstein_distance(ml_score.distribution, ml_score.distribution) IS
+'Wasserstein distance (earth mover''s): the area between the two distribution functions, in the values'' own unit; infinite when the shares of infinite values differ. Defined for numbers.
+Arguments: the distributions of baseline and current values. NULL without values on either side or where it is not defined.
+Errors: datatype_mismatch for numbers against categories.';
+
+CREATE FUNCTION ml_score.normalized_wasserstein_distance(baseline ml_score.distribution, current ml_score.distribution) RETURNS float8
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'mls_normalized_wasserstein_distance';
+COMMENT ON FUNCTION ml_score.normalized_wasserstein_distance(ml_score.distribution, ml_score.distribution) IS
+'Wasserstein distance over the baseline''s standard deviation (of the sample; 0.001 at the least). Defined for numbers.
+Arguments: the distributions of baseline and current values. NULL without values on either side or where it is not defined.
+Errors: datatype_mismatch for numbers against categories.';
+
+CREATE FUNCTION ml_score.kolmogorov_smirnov_test(baseline ml_score.distribution, current ml_score.distribution, method text DEFAULT 'auto') RETURNS ml_score.test_result
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'mls_kolmogorov_smirnov_test';
+COMMENT ON FUNCTION ml_score.kolmogorov_smirnov_test(ml_score.distribution, ml_score.distribution, text) IS
+'Kolmogorov-Smirnov test of two samples, two-sided: the largest difference between the two distribution functions, and its p-value. Defined for numbers.
+Arguments: the distributions of baseline and current values; method, ''exact'', ''asymptotic'', or ''auto'': exact up to 10000 values a side. NULL without values on either side or where it is not defined.
+Errors: datatype_mismatch for numbers against categories; invalid_parameter_value for other words.';
+
+CREATE FUNCTION ml_score.chi_squared_test(baseline ml_score.distribution, current ml_score.distribution, formulas text DEFAULT 'azure') RETURNS ml_score.test_result
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'mls_chi_squared_test';
+COMMENT ON FUNCTION ml_score.chi_squared_test(ml_score.distribution, ml_score.distribution, text) IS
+'Pearson''s chi-squared test. azure: current counts against those that the baseline''s shares would give, categories new since the baseline make it infinite; scipy: as chi2_contingency does, with Yates''s correction for two categories. Defined for categories.
+Arguments: the distributions of baseline and current values; formulas, ''azure'' or ''scipy''. NULL without values on either side or where it is not defined.
+Errors: datatype_mismatch for numbers against categories; invalid_parameter_value for other words.';
+
+CREATE FUNCTION ml_score.out_of_bounds_rate(baseline ml_score.distribution, current ml_score.distribution) RETURNS float8
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'mls_out_of_bounds_rate';
+COMMENT ON FUNCTION ml_score.out_of_bounds_rate(ml_score.distribution, ml_score.distribution) IS
+'share of the current rows, missing ones included, whose number is below the baseline''s minimum or above its maximum, or whose category the baseline does not have; 0 to 1.
+Arguments: the distributions of baseline and current values. NULL without values on either side or where it is not defined.
+Errors: datatype_mismatch for numbers against categories.';
+
+CREATE FUNCTION ml_score.drift(baseline text, current text, categorical text[] DEFAULT '{}',
+    formulas text DEFAULT 'azure', ks_method text DEFAULT 'auto')
+RETURNS TABLE (feature text, kind text, baseline_rows bigint, current_rows bigint, population_stability_index float8,
+    jensen_shannon_distance float8, kolmogorov_smirnov_statistic float8, kolmogorov_smirnov_p_value float8,
+    chi_squared_statistic float8, chi_squared_p_value float8, wasserstein_distance float8,
+    normalized_wasserstein_distance float8, baseline_null_value_rate float8, null_value_rate float8,
+    out_of_bounds_rate float8, data_type_error_rate float8)
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20 AS 'MODULE_PATHNAME', 'mls_drift';
+COMMENT ON FUNCTION ml_score.drift(text, text, text[], text, text) IS
+'how far the features of the current query have drifted from those of the baseline query: a line for each feature (column) that both have.
+Arguments: two SELECTs, each run once, by the caller, reading only; or frozen profiles, as SELECT feature, distribution FROM a table that ml_score.freeze filled. categorical, columns that are categories though their type is numeric; formulas, azure or scipy where they differ; ks_method, auto (exact up to 10000 values a side), exact or asymptotic.
+kind is numerical for numbers, dates and timestamps, else categorical. Figures are explained at the functions of the same names; what is not defined for a feature is NULL. Rates are shares of the current rows, 0 to 1. data_type_error_rate counts values that the type of the baseline''s column refuses; like missing ones (NULL and NaN) they count in no other figure.
+Memory is bounded by work_mem; what does not fit goes to temporary files. Frozen profiles are held in memory.
+Errors: invalid_parameter_value for what is no SELECT and unknown words, undefined_column when no feature is common (a NOTICE names those left out) or one listed as categorical is missing, duplicate_column, feature_not_supported for a query that writes, those of the queries.';
+
+CREATE FUNCTION ml_score.freeze(query text, categorical text[] DEFAULT '{}')
+RETURNS TABLE (feature text, distribution ml_score.distribution)
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20 AS 'MODULE_PATHNAME', 'mls_freeze';
+COMMENT ON FUNCTION ml_score.freeze(text, text[]) IS
+'a profile of a query''s columns, to be kept and compared with later by ml_score.drift: a line for each column, its name and its distribution.
+Arguments: query, a SELECT that is run once, by the caller, reading only; categorical, columns that are categories though their type is numeric.
+Errors: as ml_score.drift; program_limit_exceeded for a column of more than 1 GB of distinct values.';
+
+/* Aggregates: their common state, and how it travels between parallel workers. */
+
+CREATE FUNCTION ml_score.tally_number(internal, float8) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_tally_number';
+COMMENT ON FUNCTION ml_score.tally_number(internal, float8) IS 'transition function of the aggregates that count values';
+
+CREATE FUNCTION ml_score.tally_number(internal, float8, boolean) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_tally_number';
+COMMENT ON FUNCTION ml_score.tally_number(internal, float8, boolean) IS 'transition function of the aggregates that count values';
+
+CREATE FUNCTION ml_score.tally_word(internal, text) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_tally_word';
+COMMENT ON FUNCTION ml_score.tally_word(internal, text) IS 'transition function of the aggregates that count values';
+
+CREATE FUNCTION ml_score.tally_word(internal, text, boolean) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_tally_word';
+COMMENT ON FUNCTION ml_score.tally_word(internal, text, boolean) IS 'transition function of the aggregates that count values';
+
+CREATE FUNCTION ml_score.tally_combine(internal, internal) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_tally_combine';
+COMMENT ON FUNCTION ml_score.tally_combine(internal, internal) IS 'combine function of the aggregates that count values';
+
+CREATE FUNCTION ml_score.tally_serialize(internal) RETURNS bytea
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_tally_serialize';
+COMMENT ON FUNCTION ml_score.tally_serialize(internal) IS 'serialization function of the aggregates that count values';
+
+CREATE FUNCTION ml_score.tally_deserialize(bytea, internal) RETURNS internal
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_tally_deserialize';
+COMMENT ON FUNCTION ml_score.tally_deserialize(bytea, internal) IS 'deserialization function of the aggregates that count values';
+
+CREATE FUNCTION ml_score.tally_distribution(internal) RETURNS ml_score.distribution
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_tally_distribution';
+COMMENT ON FUNCTION ml_score.tally_distribution(internal) IS 'final function of ml_score.distribution';
+
+CREATE FUNCTION ml_score.tally_psi(internal) RETURNS float8
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_tally_psi';
+COMMENT ON FUNCTION ml_score.tally_psi(internal) IS 'final function of ml_score.psi';
+
+CREATE FUNCTION ml_score.tally_jensen_shannon_distance(internal) RETURNS float8
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_tally_jensen_shannon_distance';
+COMMENT ON FUNCTION ml_score.tally_jensen_shannon_distance(internal) IS 'final function of ml_score.jensen_shannon_distance';
+
+CREATE FUNCTION ml_score.tally_wasserstein_distance(internal) RETURNS float8
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_tally_wasserstein_distance';
+COMMENT ON FUNCTION ml_score.tally_wasserstein_distance(internal) IS 'final function of ml_score.wasserstein_distance';
+
+CREATE FUNCTION ml_score.tally_normalized_wasserstein_distance(internal) RETURNS float8
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_tally_normalized_wasserstein_distance';
+COMMENT ON FUNCTION ml_score.tally_normalized_wasserstein_distance(internal) IS 'final function of ml_score.normalized_wasserstein_distance';
+
+CREATE FUNCTION ml_score.tally_kolmogorov_smirnov_test(internal) RETURNS ml_score.test_result
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_tally_kolmogorov_smirnov_test';
+COMMENT ON FUNCTION ml_score.tally_kolmogorov_smirnov_test(internal) IS 'final function of ml_score.kolmogorov_smirnov_test';
+
+CREATE FUNCTION ml_score.tally_chi_squared_test(internal) RETURNS ml_score.test_result
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_tally_chi_squared_test';
+COMMENT ON FUNCTION ml_score.tally_chi_squared_test(internal) IS 'final function of ml_score.chi_squared_test';
+
+CREATE FUNCTION ml_score.tally_out_of_bounds_rate(internal) RETURNS float8
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_tally_out_of_bounds_rate';
+COMMENT ON FUNCTION ml_score.tally_out_of_bounds_rate(internal) IS 'final function of ml_score.out_of_bounds_rate';
+
+CREATE AGGREGATE ml_score.distribution(value float8) (
+    SFUNC = ml_score.tally_number, STYPE = internal, FINALFUNC = ml_score.tally_distribution, COMBINEFUNC = ml_score.tally_combine,
+    SERIALFUNC = ml_score.tally_serialize, DESERIALFUNC = ml_score.tally_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.distribution(float8) IS
+'numbers, frozen: a value to store and to compare later ones with (see the type). NULL without rows. The aggregate holds 24 to 40 bytes for each distinct number in memory.
+Errors: program_limit_exceeded past 1 GB, with a hint.';
+
+CREATE AGGREGATE ml_score.distribution(value text) (
+    SFUNC = ml_score.tally_word, STYPE = internal, FINALFUNC = ml_score.tally_distribution, COMBINEFUNC = ml_score.tally_combine,
+    SERIALFUNC = ml_score.tally_serialize, DESERIALFUNC = ml_score.tally_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.distribution(text) IS
+'categories, frozen: a value to store and to compare later ones with (see the type). NULL without rows. The aggregate holds about 100 bytes and its length for each distinct category in memory.
+Errors: program_limit_exceeded past 1 GB, with a hint.';
+
+CREATE AGGREGATE ml_score.psi(value float8, current boolean) (
+    SFUNC = ml_score.tally_number, STYPE = internal, FINALFUNC = ml_score.tally_psi, COMBINEFUNC = ml_score.tally_combine,
+    SERIALFUNC = ml_score.tally_serialize, DESERIALFUNC = ml_score.tally_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.psi(float8, boolean) IS
+'ml_score.psi of numbers, by Azure''s formulas: the baseline''s where current is false, the current ones where it is true; rows where it is NULL are left out.
+Several of these over the same arguments count once. They hold each distinct value in memory; ml_score.drift does with work_mem.';
+
+CREATE AGGREGATE ml_score.psi(value text, current boolean) (
+    SFUNC = ml_score.tally_word, STYPE = internal, FINALFUNC = ml_score.tally_psi, COMBINEFUNC = ml_score.tally_combine,
+    SERIALFUNC = ml_score.tally_serialize, DESERIALFUNC = ml_score.tally_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.psi(text, boolean) IS
+'ml_score.psi of categories, by Azure''s formulas: the baseline''s where current is false, the current ones where it is true; rows where it is NULL are left out.
+Several of these over the same arguments count once. They hold each distinct value in memory; ml_score.drift does with work_mem.';
+
+CREATE AGGREGATE ml_score.jensen_shannon_distance(value float8, current boolean) (
+    SFUNC = ml_score.tally_number, STYPE = internal, FINALFUNC = ml_score.tally_jensen_shannon_distance, COMBINEFUNC = ml_score.tally_combine,
+    SERIALFUNC = ml_score.tally_serialize, DESERIALFUNC = ml_score.tally_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.jensen_shannon_distance(float8, boolean) IS
+'ml_score.jensen_shannon_distance of numbers, by Azure''s formulas: the baseline''s where current is false, the current ones where it is true; rows where it is NULL are left out.
+Several of these over the same arguments count once. They hold each distinct value in memory; ml_score.drift does with work_mem.';
+
+CREATE AGGREGATE ml_score.jensen_shannon_distance(value text, current boolean) (
+    SFUNC = ml_score.tally_word, STYPE = internal, FINALFUNC = ml_score.tally_jensen_shannon_distance, COMBINEFUNC = ml_score.tally_combine,
+    SERIALFUNC = ml_score.tally_serialize, DESERIALFUNC = ml_score.tally_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.jensen_shannon_distance(text, boolean) IS
+'ml_score.jensen_shannon_distance of categories, by Azure''s formulas: the baseline''s where current is false, the current ones where it is true; rows where it is NULL are left out.
+Several of these over the same arguments count once. They hold each distinct value in memory; ml_score.drift does with work_mem.';
+
+CREATE AGGREGATE ml_score.wasserstein_distance(value float8, current boolean) (
+    SFUNC = ml_score.tally_number, STYPE = internal, FINALFUNC = ml_score.tally_wasserstein_distance, COMBINEFUNC = ml_score.tally_combine,
+    SERIALFUNC = ml_score.tally_serialize, DESERIALFUNC = ml_score.tally_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.wasserstein_distance(float8, boolean) IS
+'ml_score.wasserstein_distance of numbers, by Azure''s formulas: the baseline''s where current is false, the current ones where it is true; rows where it is NULL are left out.
+Several of these over the same arguments count once. They hold each distinct value in memory; ml_score.drift does with work_mem.';
+
+CREATE AGGREGATE ml_score.normalized_wasserstein_distance(value float8, current boolean) (
+    SFUNC = ml_score.tally_number, STYPE = internal, FINALFUNC = ml_score.tally_normalized_wasserstein_distance, COMBINEFUNC = ml_score.tally_combine,
+    SERIALFUNC = ml_score.tally_serialize, DESERIALFUNC = ml_score.tally_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.normalized_wasserstein_distance(float8, boolean) IS
+'ml_score.normalized_wasserstein_distance of numbers, by Azure''s formulas: the baseline''s where current is false, the current ones where it is true; rows where it is NULL are left out.
+Several of these over the same arguments count once. They hold each distinct value in memory; ml_score.drift does with work_mem.';
+
+CREATE AGGREGATE ml_score.kolmogorov_smirnov_test(value float8, current boolean) (
+    SFUNC = ml_score.tally_number, STYPE = internal, FINALFUNC = ml_score.tally_kolmogorov_smirnov_test, COMBINEFUNC = ml_score.tally_combine,
+    SERIALFUNC = ml_score.tally_serialize, DESERIALFUNC = ml_score.tally_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.kolmogorov_smirnov_test(float8, boolean) IS
+'ml_score.kolmogorov_smirnov_test of numbers, by Azure''s formulas: the baseline''s where current is false, the current ones where it is true; rows where it is NULL are left out.
+Several of these over the same arguments count once. They hold each distinct value in memory; ml_score.drift does with work_mem.';
+
+CREATE AGGREGATE ml_score.chi_squared_test(value text, current boolean) (
+    SFUNC = ml_score.tally_word, STYPE = internal, FINALFUNC = ml_score.tally_chi_squared_test, COMBINEFUNC = ml_score.tally_combine,
+    SERIALFUNC = ml_score.tally_serialize, DESERIALFUNC = ml_score.tally_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.chi_squared_test(text, boolean) IS
+'ml_score.chi_squared_test of categories, by Azure''s formulas: the baseline''s where current is false, the current ones where it is true; rows where it is NULL are left out.
+Several of these over the same arguments count once. They hold each distinct value in memory; ml_score.drift does with work_mem.';
+
+CREATE AGGREGATE ml_score.out_of_bounds_rate(value float8, current boolean) (
+    SFUNC = ml_score.tally_number, STYPE = internal, FINALFUNC = ml_score.tally_out_of_bounds_rate, COMBINEFUNC = ml_score.tally_combine,
+    SERIALFUNC = ml_score.tally_serialize, DESERIALFUNC = ml_score.tally_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.out_of_bounds_rate(float8, boolean) IS
+'ml_score.out_of_bounds_rate of numbers, by Azure''s formulas: the baseline''s where current is false, the current ones where it is true; rows where it is NULL are left out.
+Several of these over the same arguments count once. They hold each distinct value in memory; ml_score.drift does with work_mem.';
+
+CREATE AGGREGATE ml_score.out_of_bounds_rate(value text, current boolean) (
+    SFUNC = ml_score.tally_word, STYPE = internal, FINALFUNC = ml_score.tally_out_of_bounds_rate, COMBINEFUNC = ml_score.tally_combine,
+    SERIALFUNC = ml_score.tally_serialize, DESERIALFUNC = ml_score.tally_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.out_of_bounds_rate(text, boolean) IS
+'ml_score.out_of_bounds_rate of categories, by Azure''s formulas: the baseline''s where current is false, the current ones where it is true; rows where it is NULL are left out.
+Several of these over the same arguments count once. They hold each distinct value in memory; ml_score.drift does with work_mem.';
+
+/* Model performance: predictions joined with what turned out to be true. */
+
+CREATE FUNCTION ml_score.class_add(internal, anyelement, anyelement) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_class_add';
+COMMENT ON FUNCTION ml_score.class_add(internal, anyelement, anyelement) IS 'transition function of accuracy, precision, recall and f1';
+
+CREATE FUNCTION ml_score.class_add(internal, anyelement, anyelement, anyelement) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_class_add';
+COMMENT ON FUNCTION ml_score.class_add(internal, anyelement, anyelement, anyelement) IS 'transition function of precision, recall and f1 of one class';
+
+CREATE FUNCTION ml_score.class_accuracy(internal) RETURNS float8
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_class_accuracy';
+COMMENT ON FUNCTION ml_score.class_accuracy(internal) IS 'final function of ml_score.accuracy';
+
+CREATE FUNCTION ml_score.class_precision(internal) RETURNS float8
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_class_precision';
+COMMENT ON FUNCTION ml_score.class_precision(internal) IS 'final function of ml_score.precision';
+
+CREATE FUNCTION ml_score.class_recall(internal) RETURNS float8
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_class_recall';
+COMMENT ON FUNCTION ml_score.class_recall(internal) IS 'final function of ml_score.recall';
+
+CREATE FUNCTION ml_score.class_f1(internal) RETURNS float8
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_class_f1';
+COMMENT ON FUNCTION ml_score.class_f1(internal) IS 'final function of ml_score.f1';
+
+CREATE AGGREGATE ml_score.accuracy(actual anyelement, predicted anyelement) (
+    SFUNC = ml_score.class_add, STYPE = internal, FINALFUNC = ml_score.class_accuracy, COMBINEFUNC = ml_score.tally_combine,
+    SERIALFUNC = ml_score.tally_serialize, DESERIALFUNC = ml_score.tally_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.accuracy(anyelement, anyelement) IS
+'share of the predictions that are right, 0 to 1. As scikit-learn defines it, 0 where it would divide by nothing. Rows where either is NULL are left out; NULL when none is left.';
+
+CREATE AGGREGATE ml_score.precision(actual anyelement, predicted anyelement) (
+    SFUNC = ml_score.class_add, STYPE = internal, FINALFUNC = ml_score.class_precision, COMBINEFUNC = ml_score.tally_combine,
+    SERIALFUNC = ml_score.tally_serialize, DESERIALFUNC = ml_score.tally_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.precision(anyelement, anyelement) IS
+'share of the predictions of a class that are right, 0 to 1; the mean over all classes that are true or predicted anywhere, each counting the same (macro average). As scikit-learn defines it, 0 where it would divide by nothing. Rows where either is NULL are left out; NULL when none is left.';
+
+CREATE AGGREGATE ml_score.precision(actual anyelement, predicted anyelement, positive anyelement) (
+    SFUNC = ml_score.class_add, STYPE = internal, FINALFUNC = ml_score.class_precision, COMBINEFUNC = ml_score.tally_combine,
+    SERIALFUNC = ml_score.tally_serialize, DESERIALFUNC = ml_score.tally_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.precision(anyelement, anyelement, anyelement) IS
+'the same for the class positive alone, which must be the same in all rows.
+Errors: invalid_parameter_value when it is not, null_value_not_allowed when it is NULL.';
+
+CREATE AGGREGATE ml_score.recall(actual anyelement, predicted anyelement) (
+    SFUNC = ml_score.class_add, STYPE = internal, FINALFUNC = ml_score.class_recall, COMBINEFUNC = ml_score.tally_combine,
+    SERIALFUNC = ml_score.tally_serialize, DESERIALFUNC = ml_score.tally_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.recall(anyelement, anyelement) IS
+'share of a classs members that are predicted so, 0 to 1; the mean over all classes that are true or predicted anywhere, each counting the same (macro average). As scikit-learn defines it, 0 where it would divide by nothing. Rows where either is NULL are left out; NULL when none is left.';
+
+CREATE AGGREGATE ml_score.recall(actual anyelement, predicted anyelement, positive anyelement) (
+    SFUNC = ml_score.class_add, STYPE = internal, FINALFUNC = ml_score.class_recall, COMBINEFUNC = ml_score.tally_combine,
+    SERIALFUNC = ml_score.tally_serialize, DESERIALFUNC = ml_score.tally_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.recall(anyelement, anyelement, anyelement) IS
+'the same for the class positive alone, which must be the same in all rows.
+Errors: invalid_parameter_value when it is not, null_value_not_allowed when it is NULL.';
+
+CREATE AGGREGATE ml_score.f1(actual anyelement, predicted anyelement) (
+    SFUNC = ml_score.class_add, STYPE = internal, FINALFUNC = ml_score.class_f1, COMBINEFUNC = ml_score.tally_combine,
+    SERIALFUNC = ml_score.tally_serialize, DESERIALFUNC = ml_score.tally_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.f1(anyelement, anyelement) IS
+'F1, the harmonic mean of precision and recall, 0 to 1; the mean over all classes that are true or predicted anywhere, each counting the same (macro average). As scikit-learn defines it, 0 where it would divide by nothing. Rows where either is NULL are left out; NULL when none is left.';
+
+CREATE AGGREGATE ml_score.f1(actual anyelement, predicted anyelement, positive anyelement) (
+    SFUNC = ml_score.class_add, STYPE = internal, FINALFUNC = ml_score.class_f1, COMBINEFUNC = ml_score.tally_combine,
+    SERIALFUNC = ml_score.tally_serialize, DESERIALFUNC = ml_score.tally_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.f1(anyelement, anyelement, anyelement) IS
+'the same for the class positive alone, which must be the same in all rows.
+Errors: invalid_parameter_value when it is not, null_value_not_allowed when it is NULL.';
+
+CREATE FUNCTION ml_score.auc_add(internal, boolean, float8) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_auc_add';
+COMMENT ON FUNCTION ml_score.auc_add(internal, boolean, float8) IS 'transition function of ml_score.auc';
+
+CREATE FUNCTION ml_score.auc_final(internal) RETURNS float8
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_auc';
+COMMENT ON FUNCTION ml_score.auc_final(internal) IS 'final function of ml_score.auc';
+
+CREATE AGGREGATE ml_score.auc(actual boolean, score float8) (
+    SFUNC = ml_score.auc_add, STYPE = internal, FINALFUNC = ml_score.auc_final, COMBINEFUNC = ml_score.tally_combine,
+    SERIALFUNC = ml_score.tally_serialize, DESERIALFUNC = ml_score.tally_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.auc(boolean, float8) IS
+'area under the ROC curve, exact: the probability that a row where actual is true has a greater score than one where it is false, equal scores counting half. Rows where either is NULL or the score NaN are left out; NULL unless both kinds are left. It holds each distinct score in memory.';
+
+CREATE FUNCTION ml_score.regression_add(internal, float8, float8) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_regression_add';
+COMMENT ON FUNCTION ml_score.regression_add(internal, float8, float8) IS 'transition function of mae, mse, rmse and r2';
+
+CREATE FUNCTION ml_score.regression_combine(internal, internal) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_regression_combine';
+COMMENT ON FUNCTION ml_score.regression_combine(internal, internal) IS 'combine function of mae, mse, rmse and r2';
+
+CREATE FUNCTION ml_score.regression_serialize(internal) RETURNS bytea
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_regression_serialize';
+COMMENT ON FUNCTION ml_score.regression_serialize(internal) IS 'serialization function of mae, mse, rmse and r2';
+
+CREATE FUNCTION ml_score.regression_deserialize(bytea, internal) RETURNS internal
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_regression_deserialize';
+COMMENT ON FUNCTION ml_score.regression_deserialize(bytea, internal) IS 'deserialization function of mae, mse, rmse and r2';
+
+CREATE FUNCTION ml_score.regression_mae(internal) RETURNS float8
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_regression_mae';
+COMMENT ON FUNCTION ml_score.regression_mae(internal) IS 'final function of ml_score.mae';
+
+CREATE AGGREGATE ml_score.mae(actual float8, predicted float8) (
+    SFUNC = ml_score.regression_add, STYPE = internal, FINALFUNC = ml_score.regression_mae,
+    COMBINEFUNC = ml_score.regression_combine, SERIALFUNC = ml_score.regression_serialize,
+    DESERIALFUNC = ml_score.regression_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.mae(float8, float8) IS
+'mean absolute error. Rows where either is NULL are left out; NULL when none is left.';
+
+CREATE FUNCTION ml_score.regression_mse(internal) RETURNS float8
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_regression_mse';
+COMMENT ON FUNCTION ml_score.regression_mse(internal) IS 'final function of ml_score.mse';
+
+CREATE AGGREGATE ml_score.mse(actual float8, predicted float8) (
+    SFUNC = ml_score.regression_add, STYPE = internal, FINALFUNC = ml_score.regression_mse,
+    COMBINEFUNC = ml_score.regression_combine, SERIALFUNC = ml_score.regression_serialize,
+    DESERIALFUNC = ml_score.regression_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.mse(float8, float8) IS
+'mean squared error. Rows where either is NULL are left out; NULL when none is left.';
+
+CREATE FUNCTION ml_score.regression_rmse(internal) RETURNS float8
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_regression_rmse';
+COMMENT ON FUNCTION ml_score.regression_rmse(internal) IS 'final function of ml_score.rmse';
+
+CREATE AGGREGATE ml_score.rmse(actual float8, predicted float8) (
+    SFUNC = ml_score.regression_add, STYPE = internal, FINALFUNC = ml_score.regression_rmse,
+    COMBINEFUNC = ml_score.regression_combine, SERIALFUNC = ml_score.regression_serialize,
+    DESERIALFUNC = ml_score.regression_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.rmse(float8, float8) IS
+'square root of the mean squared error. Rows where either is NULL are left out; NULL when none is left.';
+
+CREATE FUNCTION ml_score.regression_r2(internal) RETURNS float8
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_regression_r2';
+COMMENT ON FUNCTION ml_score.regression_r2(internal) IS 'final function of ml_score.r2';
+
+CREATE AGGREGATE ml_score.r2(actual float8, predicted float8) (
+    SFUNC = ml_score.regression_add, STYPE = internal, FINALFUNC = ml_score.regression_r2,
+    COMBINEFUNC = ml_score.regression_combine, SERIALFUNC = ml_score.regression_serialize,
+    DESERIALFUNC = ml_score.regression_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE ml_score.r2(float8, float8) IS
+'coefficient of determination: 1 less the squared errors over the squared distances of the true numbers from their mean; of constant ones 1 where all is right and 0 else (scikit-learn). Rows where either is NULL are left out; NULL when fewer than two are left.';
+
 /* How fast an endpoint is. */
 
 CREATE FUNCTION ml_score.profile(function regprocedure, query text,
