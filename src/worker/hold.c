@@ -98,15 +98,24 @@ make_room(Node *statement)
 	}
 }
 
+static bool
+is_commit_prepared(Node *statement)
+{
+	return IsA(statement, TransactionStmt) && ((TransactionStmt *) statement)->kind == TRANS_STMT_COMMIT_PREPARED;
+}
+
 static void
 process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree, ProcessUtilityContext context,
 				ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
 {
 	NodeTag tag = nodeTag(pstmt->utilityStmt);
+	bool commit_prepared = is_commit_prepared(pstmt->utilityStmt);
 
 	make_room(pstmt->utilityStmt);
 	(next_process_utility ? next_process_utility : standard_ProcessUtility)(pstmt, query, read_only_tree, context,
 																			params, environment, dest, completion);
+	if (commit_prepared && mls_worker_shared_was_prepared())
+		mls_worker_shared_wake(MyDatabaseId);
 	if (tag == T_CreateExtensionStmt || tag == T_AlterDatabaseStmt)
 		mls_worker_wake_at_commit();
 	if (tag == T_CreatedbStmt || tag == T_AlterDatabaseStmt)

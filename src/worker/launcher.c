@@ -1,9 +1,10 @@
 /*
- * launcher.c - the process that keeps a supervisor in each database with the extension.
+ * launcher.c - the process that keeps a supervisor in each database with background work.
  *
- * It cannot see into a database, so it starts a supervisor, which says whether it found the extension and ends if not:
- * one at a time, lest a hundred databases take every worker slot. After that it sleeps. Commits that may have made an
- * extension, and the end of a supervisor, wake it; the list of databases is read again now and then in any case.
+ * It cannot see into a database, so it starts a supervisor, which says whether it found work and ends if not: one at a
+ * time, lest a hundred databases take every worker slot. After that it sleeps. Commits that may have made work, and the
+ * end of a supervisor, wake it; the list of databases is read again now and then in any case, and each looked into again
+ * for what no commit told (a transaction that was prepared before a restart, say).
  */
 #include "worker/shared.h"
 
@@ -24,6 +25,7 @@
 #include "utils/snapmgr.h"
 
 #define LIST_INTERVAL_MS 60000
+#define LOOK_INTERVAL_MS (10 * 60000)
 #define RESTART_DELAY_MS 1000
 #define NO_SLOT_DELAY_MS 10000
 #define NO_SLOT_REPORT_MS (10 * 60000)
@@ -33,7 +35,7 @@ typedef enum DatabaseState
 	DATABASE_UNKNOWN,  /* to be looked into */
 	DATABASE_LOOKING,  /* its supervisor has not said yet */
 	DATABASE_SERVED,   /* its supervisor runs */
-	DATABASE_UNSERVED, /* no extension */
+	DATABASE_UNSERVED, /* it ended: no extension, or nothing to do */
 } DatabaseState;
 
 typedef struct Database
@@ -105,6 +107,21 @@ read_databases(void)
 	table_close(rel, AccessShareLock);
 	CommitTransactionCommand();
 	pgstat_report_stat(true);
+}
+
+/* Have every database looked into again that was left. */
+static void
+look_again(void)
+{
+	ListCell *lc;
+
+	foreach (lc, databases)
+	{
+		Database *database = lfirst(lc);
+
+		if (database->state == DATABASE_UNSERVED && database->handle == NULL)
+			database->state = DATABASE_UNKNOWN;
+	}
 }
 
 /* Forget databases that are gone. */
@@ -267,6 +284,7 @@ mls_worker_launcher_main(Datum arg)
 {
 	uint32 wait_event = WaitEventExtensionNew("MlScoreLauncherMain");
 	TimestampTz listed_at = 0;
+	TimestampTz looked_at = GetCurrentTimestamp();
 
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
@@ -281,6 +299,11 @@ mls_worker_launcher_main(Datum arg)
 
 		if (list_due)
 			listed_at = now;
+		if (TimestampDifferenceExceeds(looked_at, now, LOOK_INTERVAL_MS))
+		{
+			look_again();
+			looked_at = now;
+		}
 		take_messages(list_due);
 		take_ends();
 		drop_unlisted();

@@ -75,8 +75,11 @@ at_transaction_end(XactEvent event, void *arg)
 				mls_worker_shared_tell(MLS_NEWS_ALL, InvalidOid);
 			wake_at_commit = list_at_commit = false;
 			break;
-		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
+			if (wake_at_commit)
+				mls_worker_shared_note_prepared();
+			/* fall through */
+		case XACT_EVENT_ABORT:
 			mls_worker_shared_release();
 			wake_at_commit = list_at_commit = false;
 			break;

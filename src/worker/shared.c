@@ -23,7 +23,7 @@ typedef struct Presence
 	int pid; /* 0: free */
 	Oid dboid;
 	bool supervisor;
-	bool serving; /* a supervisor that found the extension */
+	bool serving; /* a supervisor that has work */
 	Latch *latch;
 } Presence;
 
@@ -39,6 +39,7 @@ typedef struct Shared
 	int messages; /* in the ring */
 	int first_message;
 	bool overflowed; /* a message did not fit: look at everything */
+	bool prepared;	 /* some transaction that will want somebody to be woken */
 	MlsLauncherMessage ring[MESSAGES];
 	Hold holds[HOLDS];
 	int capacity; /* of both arrays that follow */
@@ -245,6 +246,25 @@ mls_worker_shared_wake(Oid dboid)
 	if (!served)
 		tell(MLS_NEWS_LOOK, dboid);
 	LWLockRelease(lock);
+}
+
+void
+mls_worker_shared_note_prepared(void)
+{
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	shared->prepared = true;
+	LWLockRelease(lock);
+}
+
+bool
+mls_worker_shared_was_prepared(void)
+{
+	bool prepared;
+
+	LWLockAcquire(lock, LW_SHARED);
+	prepared = shared->prepared;
+	LWLockRelease(lock);
+	return prepared;
 }
 
 /* Tell all in the database to end; how many there are. */

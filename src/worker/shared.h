@@ -11,8 +11,8 @@
 /* What the launcher is told of a database. */
 typedef enum MlsLauncherNews
 {
-	MLS_NEWS_LOOK,	   /* perhaps it has the extension by now */
-	MLS_NEWS_SERVED,   /* its supervisor found the extension */
+	MLS_NEWS_LOOK,	   /* perhaps it has work by now */
+	MLS_NEWS_SERVED,   /* its supervisor found some */
 	MLS_NEWS_UNSERVED, /* its supervisor found none, and ends */
 	MLS_NEWS_ALL	   /* look at the list of databases, and into each without a supervisor */
 } MlsLauncherNews;
@@ -39,11 +39,15 @@ extern void mls_worker_shared_tell(MlsLauncherNews news, Oid dboid);
  */
 extern bool mls_worker_shared_enter(Oid dboid, bool supervisor);
 
-/* The supervisor found the extension, or no longer does: whether commits reach it or the launcher. */
+/* The supervisor has work, or no longer: whether commits reach it or the launcher. */
 extern void mls_worker_shared_set_serving(bool serving);
 
 /* Have the database's supervisor look again; the launcher, when there is none. */
 extern void mls_worker_shared_wake(Oid dboid);
+
+/* A transaction that would have woken somebody was prepared; was there one since the server started? */
+extern void mls_worker_shared_note_prepared(void);
+extern bool mls_worker_shared_was_prepared(void);
 
 /*
  * Keep supervisor and workers out of a database: those that are there are told to end and waited for, a few seconds at

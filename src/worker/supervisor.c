@@ -2,8 +2,9 @@
  * supervisor.c - the process that keeps one database's workers running.
  *
  * It reads what each kind wants, starts what is missing, ends what is no longer wanted, and sleeps until a commit wakes
- * it, a worker ends, or a delay is over. A look now and then catches what no commit of this server told it (a prepared
- * transaction, say). Between looks it is in no transaction.
+ * it, a worker ends, or a delay is over. Between looks it is in no transaction. When nothing has been wanted for a while
+ * it ends, so that a database without background work takes no worker slot; the launcher starts one for the next commit
+ * that wants some.
  */
 #include "worker/shared.h"
 
@@ -25,6 +26,7 @@
 #include "utils/syscache.h"
 
 #define LOOK_INTERVAL_MS 60000
+#define LINGER_MS 60000 /* work often comes again */
 #define FIRST_DELAY_MS 1000
 #define LONGEST_DELAY_MS 60000
 #define NO_SLOT_DELAY_MS 5000
@@ -147,8 +149,15 @@ read_kind(int number)
 		want_row(number, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
 }
 
-/* Read what is wanted. False: nothing any more, the extension is gone. */
-static bool
+typedef enum Outlook
+{
+	OUTLOOK_NONE, /* no extension here, or none any more */
+	OUTLOOK_IDLE, /* nothing is wanted, nothing runs */
+	OUTLOOK_WORK
+} Outlook;
+
+/* Read what is wanted. */
+static Outlook
 read_wanted(void)
 {
 	bool ours;
@@ -169,17 +178,38 @@ read_wanted(void)
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	pgstat_report_stat(true);
-	return ours;
+	if (!ours)
+		return OUTLOOK_NONE;
+	return tasks == NIL ? OUTLOOK_IDLE : OUTLOOK_WORK;
 }
 
-/* Say that this database is ours, or no longer. Looked at twice, for the extension may be made in between. */
+/* Is this supervisor of use, or was it until a moment ago? worked_at is when it was last. */
 static bool
-look(void)
+is_of_use(TimestampTz *worked_at)
 {
-	if (read_wanted())
+	TimestampTz now = GetCurrentTimestamp();
+
+	switch (read_wanted())
+	{
+		case OUTLOOK_NONE:
+			return false;
+		case OUTLOOK_IDLE:
+			return *worked_at != 0 && !TimestampDifferenceExceeds(*worked_at, now, LINGER_MS);
+		case OUTLOOK_WORK:
+			*worked_at = now;
+			return true;
+	}
+	pg_unreachable();
+}
+
+/* The same, but before it ends, commits are told to wake the launcher, and what they brought in between is looked at. */
+static bool
+look(TimestampTz *worked_at)
+{
+	if (is_of_use(worked_at))
 		return true;
 	mls_worker_shared_set_serving(false);
-	return read_wanted();
+	return is_of_use(worked_at);
 }
 
 static void
@@ -305,6 +335,7 @@ mls_worker_supervisor_main(Datum arg)
 {
 	Oid dboid = DatumGetObjectId(arg);
 	uint32 wait_event = WaitEventExtensionNew("MlScoreSupervisorMain");
+	TimestampTz worked_at = 0;
 	bool served = false;
 
 	pqsignal(SIGTERM, die);
@@ -315,7 +346,7 @@ mls_worker_supervisor_main(Datum arg)
 	SetConfigOption("application_name", "ml_score supervisor", PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_OVERRIDE);
 
-	while (look())
+	while (look(&worked_at))
 	{
 		TimestampTz now = GetCurrentTimestamp();
 

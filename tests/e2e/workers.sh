@@ -6,37 +6,52 @@ supervisor() {
 	echo "SELECT count(*) = $2 FROM pg_stat_activity WHERE backend_type = 'ml_score supervisor' AND datname = '$1'"
 }
 
+# Work that takes a worker: a stream, whether or not there is a hub.
+work="CREATE SERVER hub TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (bootstrap_servers '127.0.0.1:1', security_protocol 'plaintext', auth 'none');
+	SELECT FROM ml_score.create_stream('work', server => 'hub', topic => 't', columns => 'a int', query => 'SELECT FROM batch')"
+
 is "$(sql "SELECT application_name FROM pg_stat_activity WHERE backend_type = 'ml_score launcher'")" "ml_score launcher" "one launcher"
+sleep 0.5
+is "$(sql "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'ml_score supervisor'")" 0 "no database has work, none has a supervisor"
+start=$(now_ms)
+sql "$work" >/dev/null
 wait_until 10 "$(supervisor "$me" 1)"
-ok $? "a supervisor comes to a database with the extension"
-is "$(sql "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'ml_score supervisor' AND datname IN ('postgres', 'template1')")" 0 \
-	"and to no other"
+ok $? "it comes once there is work"
+cmp_ok $(($(now_ms) - start)) "<" 3000 "soon"
+is "$(sql "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'ml_score supervisor' AND datname IS DISTINCT FROM '$me'")" 0 \
+	"and to no other database"
 
 sql "CREATE DATABASE w1"
-sleep 0.5
-is "$(sql "$(supervisor w1 0)")" t "a database without the extension is left alone"
-start=$(now_ms)
 PGDATABASE=w1 sql "CREATE EXTENSION ml_score"
-wait_until 10 "$(supervisor w1 1)"
-ok $? "it comes once the extension is there"
-cmp_ok $(($(now_ms) - start)) "<" 3000 "soon"
-PGDATABASE=w1 sql "BEGIN; DROP EXTENSION ml_score; CREATE EXTENSION ml_score; COMMIT"
-wait_until 10 "$(supervisor w1 1)"
-ok $? "and again when the extension was made anew"
-PGDATABASE=w1 sql "BEGIN; DROP EXTENSION ml_score; ROLLBACK"
-wait_until 10 "$(supervisor w1 1)"
-ok $? "and when DROP EXTENSION was rolled back"
-PGDATABASE=w1 sql "DROP EXTENSION ml_score"
 sleep 0.5
-is "$(sql "$(supervisor w1 0)")" t "and is gone with it"
-PGDATABASE=w1 sql "CREATE EXTENSION ml_score"
+is "$(sql "$(supervisor w1 0)")" t "a database with the extension and no work is left alone"
+PGDATABASE=w1 sql "BEGIN; $work; ROLLBACK"
+sleep 0.5
+is "$(sql "$(supervisor w1 0)")" t "so is one where work was rolled back"
+PGDATABASE=w1 sql "BEGIN; $work; PREPARE TRANSACTION 'w1'"
+sleep 0.5
+is "$(sql "$(supervisor w1 0)")" t "or is only prepared"
+PGDATABASE=w1 sql "COMMIT PREPARED 'w1'"
 wait_until 10 "$(supervisor w1 1)"
+ok $? "until it is committed"
+PGDATABASE=w1 sql "BEGIN; DROP EXTENSION ml_score CASCADE; ROLLBACK" 2>/dev/null
+wait_until 10 "$(supervisor w1 1)"
+ok $? "it is back when DROP EXTENSION was rolled back"
+PGDATABASE=w1 sql "DROP EXTENSION ml_score CASCADE" 2>/dev/null
+sleep 0.5
+is "$(sql "$(supervisor w1 0)")" t "and is gone with the extension"
+PGDATABASE=w1 sql "CREATE EXTENSION ml_score; $work" >/dev/null
+wait_until 10 "$(supervisor w1 1)"
+ok $? "and back with another and its work"
 
 start=$(now_ms)
 sql "CREATE DATABASE w2 TEMPLATE w1"
 cmp_ok $(($(now_ms) - start)) "<" 4000 "it does not hold back CREATE DATABASE ... TEMPLATE"
+sleep 0.5
+is "$(sql "$(supervisor w2 0)")" t "the copy's streams do not run beside those that they were copied from"
+PGDATABASE=w2 sql "SELECT FROM ml_score.create_stream('more', server => 'hub', topic => 't', columns => 'a int', query => 'SELECT FROM batch')"
 wait_until 10 "$(supervisor w2 1)"
-ok $? "the copy gets a supervisor"
+ok $? "it gets a supervisor for work of its own"
 wait_until 10 "$(supervisor w1 1)"
 ok $? "and the original its own back"
 sql "ALTER DATABASE w2 RENAME TO w3"
@@ -67,7 +82,7 @@ ok $? "a supervisor that ended is started again"
 
 start_cluster "workers-$PGVER" "$PGVER" "shared_preload_libraries = 'ml_score'" "max_worker_processes = 1" "max_logical_replication_workers = 0"
 use_cluster "workers-$PGVER"
-sql "CREATE EXTENSION ml_score"
+sql "CREATE EXTENSION ml_score; $work" >/dev/null
 for _ in $(seq 100); do
 	grep -q 'no background worker slot' "$RUN/$CLUSTER/log" && break
 	sleep 0.1
