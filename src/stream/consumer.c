@@ -2,8 +2,8 @@
  * consumer.c - see consumer.h.
  *
  * librdkafka 2.0 looks only once a second whether its full queue has room again, which would leave it empty most of the
- * time. Any request to a broker makes it look at once: after the queue was full and is drained, the ends of the partitions
- * are asked for, one at a time.
+ * time. Any request to a broker makes it look at once: so the ends of the partitions are asked for whenever some thousand
+ * events were taken.
  */
 #include "stream/consumer.h"
 
@@ -15,10 +15,12 @@
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "stream/ask.h"
 
 #define QUEUE_EVENTS 100000
 #define QUEUE_KBYTES 24576
-#define NUDGE_TIMEOUT_MS 200
+#define NUDGE_EVENTS 10000
+#define NUDGE_BYTES (2 * 1024 * 1024)
 
 struct MlsConsumer
 {
@@ -30,8 +32,8 @@ struct MlsConsumer
 	MlsConsumerTrouble trouble;
 	int *partitions;
 	int npartitions;
-	int next_nudge;
-	bool was_full;
+	int64 taken; /* since the last nudge */
+	int64 taken_bytes;
 };
 
 static MlsConsumer *open_consumer; /* the process has one at the most */
@@ -76,7 +78,8 @@ on_log(const rd_kafka_t *client, int level, const char *facility, const char *li
 static void
 close_at_exit(int code, Datum arg)
 {
-	if (open_consumer != NULL)
+	/* A question that is under way uses the client: see ask.c. */
+	if (open_consumer != NULL && !mls_ask_is_pending())
 		mls_consumer_close(open_consumer);
 }
 
@@ -162,6 +165,7 @@ mls_consumer_open(const MlsServer *server, Oid userid, const char *topic, const 
 void
 mls_consumer_close(MlsConsumer *consumer)
 {
+	mls_ask_finish();
 	open_consumer = NULL;
 	if (consumer->queue != NULL)
 	{
@@ -196,67 +200,119 @@ note_failure(MlsConsumer *consumer, rd_kafka_resp_err_t err)
 	note_trouble(consumer, message);
 }
 
-int
-mls_consumer_count_partitions(MlsConsumer *consumer, int timeout_ms)
+/* What is asked of the hub, in a thread; its answer. */
+typedef struct Question
 {
-	const struct rd_kafka_metadata *metadata = NULL;
-	rd_kafka_resp_err_t err = rd_kafka_metadata(consumer->client, 0, consumer->topic, &metadata, timeout_ms);
-	int count = -1;
+	MlsConsumer *consumer;
+	int timeout_ms;
+	int partition;
+	rd_kafka_topic_partition_list_t *offsets; /* asked for, and found */
+	rd_kafka_resp_err_t err;
+	int count;
+	int64_t low;
+	int64_t high;
+} Question;
 
-	if (err == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topic_cnt == 1)
+static Question *
+make_question(MlsConsumer *consumer, int timeout_ms)
+{
+	Question *question = calloc(1, sizeof(Question));
+
+	if (question == NULL)
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+	question->consumer = consumer;
+	question->timeout_ms = timeout_ms;
+	return question;
+}
+
+/* Note what went wrong, if anything did; true if nothing. */
+static bool
+end_question(Question *question)
+{
+	bool answered = question->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+
+	if (!answered)
+		note_failure(question->consumer, question->err);
+	if (question->offsets != NULL)
+		rd_kafka_topic_partition_list_destroy(question->offsets);
+	free(question);
+	return answered;
+}
+
+static void
+ask_partitions(void *arg)
+{
+	Question *q = arg;
+	const struct rd_kafka_metadata *metadata = NULL;
+
+	q->count = -1;
+	q->err = rd_kafka_metadata(q->consumer->client, 0, q->consumer->topic, &metadata, q->timeout_ms);
+	if (q->err == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topic_cnt == 1)
 	{
-		err = metadata->topics[0].err;
-		if (err == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topics[0].partition_cnt > 0)
-			count = metadata->topics[0].partition_cnt;
+		q->err = metadata->topics[0].err;
+		if (q->err == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topics[0].partition_cnt > 0)
+			q->count = metadata->topics[0].partition_cnt;
 	}
 	if (metadata != NULL)
 		rd_kafka_metadata_destroy(metadata);
-	if (count < 0)
-		note_failure(consumer, err);
-	return count;
+}
+
+static void
+ask_ends(void *arg)
+{
+	Question *q = arg;
+
+	q->err = rd_kafka_query_watermark_offsets(q->consumer->client, q->consumer->topic_name, q->partition, &q->low,
+											  &q->high, q->timeout_ms);
+}
+
+static void
+ask_offsets(void *arg)
+{
+	Question *q = arg;
+
+	q->err = rd_kafka_offsets_for_times(q->consumer->client, q->offsets, q->timeout_ms);
+	for (int i = 0; i < q->offsets->cnt && q->err == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+		q->err = q->offsets->elems[i].err;
+}
+
+int
+mls_consumer_count_partitions(MlsConsumer *consumer, int timeout_ms)
+{
+	Question *question = make_question(consumer, timeout_ms);
+	int count;
+
+	mls_ask(ask_partitions, question);
+	count = question->count;
+	return end_question(question) ? count : -1;
 }
 
 bool
 mls_consumer_find_ends(MlsConsumer *consumer, int partition, int64 *low, int64 *high, int timeout_ms)
 {
-	int64_t first;
-	int64_t end;
-	rd_kafka_resp_err_t err =
-		rd_kafka_query_watermark_offsets(consumer->client, consumer->topic_name, partition, &first, &end, timeout_ms);
+	Question *question = make_question(consumer, timeout_ms);
 
-	if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
-	{
-		note_failure(consumer, err);
-		return false;
-	}
-	*low = first;
-	*high = end;
-	return true;
+	question->partition = partition;
+	mls_ask(ask_ends, question);
+	*low = question->low;
+	*high = question->high;
+	return end_question(question);
 }
 
 bool
 mls_consumer_find_time(MlsConsumer *consumer, int partition, TimestampTz time, int64 *offset, int timeout_ms)
 {
 	int64 epoch_ms = (time / 1000) + ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * 1000);
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-	rd_kafka_topic_partition_t *element = rd_kafka_topic_partition_list_add(list, consumer->topic_name, partition);
-	rd_kafka_resp_err_t err;
+	Question *question = make_question(consumer, timeout_ms);
 	int64 low;
-	int64 found;
 
-	element->offset = Max(epoch_ms, 0);
-	err = rd_kafka_offsets_for_times(consumer->client, list, timeout_ms);
-	if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
-		err = element->err;
-	found = element->offset;
-	rd_kafka_topic_partition_list_destroy(list);
-	if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
-	{
-		note_failure(consumer, err);
+	question->offsets = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_topic_partition_list_add(question->offsets, consumer->topic_name, partition)->offset = Max(epoch_ms, 0);
+	mls_ask(ask_offsets, question);
+	*offset = question->offsets->elems[0].offset;
+	if (!end_question(question))
 		return false;
-	}
-	*offset = found;
-	return found >= 0 || mls_consumer_find_ends(consumer, partition, &low, offset, timeout_ms);
+	return *offset >= 0 || mls_consumer_find_ends(consumer, partition, &low, offset, timeout_ms);
 }
 
 bool
@@ -281,22 +337,41 @@ mls_consumer_assign(MlsConsumer *consumer, const MlsStreamPosition *positions, i
 	return err == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-/* See the file's header. */
+/* The consumer's partitions, each with offset (or time) where. */
+static rd_kafka_topic_partition_list_t *
+list_partitions(MlsConsumer *consumer, int64 where)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(Max(consumer->npartitions, 1));
+
+	for (int i = 0; i < consumer->npartitions; i++)
+		rd_kafka_topic_partition_list_add(list, consumer->topic_name, consumer->partitions[i])->offset = where;
+	return list;
+}
+
+/* See the file's header. Nobody waits for the answer. */
 static void
 nudge(MlsConsumer *consumer)
 {
-	size_t length = rd_kafka_queue_length(consumer->queue);
-	int64_t low;
-	int64_t high;
+	rd_kafka_topic_partition_list_t *list;
 
-	if (length >= QUEUE_EVENTS / 2)
-		consumer->was_full = true;
-	if (!consumer->was_full || length > QUEUE_EVENTS / 4 || consumer->npartitions == 0)
+	if (consumer->taken < NUDGE_EVENTS && consumer->taken_bytes < NUDGE_BYTES)
 		return;
-	consumer->was_full = false;
-	consumer->next_nudge = (consumer->next_nudge + 1) % consumer->npartitions;
-	(void) rd_kafka_query_watermark_offsets(consumer->client, consumer->topic_name,
-											consumer->partitions[consumer->next_nudge], &low, &high, NUDGE_TIMEOUT_MS);
+	consumer->taken = consumer->taken_bytes = 0;
+	list = list_partitions(consumer, RD_KAFKA_OFFSET_END);
+	(void) rd_kafka_offsets_for_times(consumer->client, list, 0);
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
+bool
+mls_consumer_find_all_ends(MlsConsumer *consumer, int64 *ends, int timeout_ms)
+{
+	Question *question = make_question(consumer, timeout_ms);
+
+	question->offsets = list_partitions(consumer, RD_KAFKA_OFFSET_END);
+	mls_ask(ask_offsets, question);
+	for (int i = 0; i < question->offsets->cnt; i++)
+		ends[i] = question->offsets->elems[i].offset;
+	return end_question(question);
 }
 
 int
@@ -308,6 +383,9 @@ mls_consumer_take(MlsConsumer *consumer, rd_kafka_message_t **messages, int max)
 	while (read(consumer->pipe[0], drained, sizeof(drained)) > 0)
 		;
 	count = rd_kafka_consume_batch_queue(consumer->queue, 0, messages, max);
+	for (ssize_t i = 0; i < count; i++)
+		consumer->taken_bytes += messages[i]->len;
+	consumer->taken += Max(count, 0);
 	nudge(consumer);
 	return (int) Max(count, 0);
 }

@@ -3,7 +3,7 @@
  *
  * Partitions are assigned by us; offsets are ours alone and never committed to the hub. Every call returns within the time
  * it is given, and what librdkafka reports by callback is kept for mls_consumer_trouble. Nothing here needs a
- * transaction, and nothing but mls_consumer_open and mls_consumer_wait raises.
+ * transaction; what waits serves interrupts.
  */
 #ifndef MLS_CONSUMER_H
 #define MLS_CONSUMER_H
@@ -33,6 +33,9 @@ extern int mls_consumer_count_partitions(MlsConsumer *consumer, int timeout_ms);
 
 /* Both ends of a partition. False when not known in time. */
 extern bool mls_consumer_find_ends(MlsConsumer *consumer, int partition, int64 *low, int64 *high, int timeout_ms);
+
+/* The ends of the partitions assigned, in their order. */
+extern bool mls_consumer_find_all_ends(MlsConsumer *consumer, int64 *ends, int timeout_ms);
 
 /* The first event of partition at or after time, the partition's end if there is none. */
 extern bool mls_consumer_find_time(MlsConsumer *consumer, int partition, TimestampTz time, int64 *offset,

@@ -183,10 +183,11 @@ mls_wait_stream(PG_FUNCTION_ARGS)
 	TimestampTz end = DatumGetTimestampTz(
 		DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()), PG_GETARG_DATUM(1)));
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ml_score wait", ALLOCSET_DEFAULT_SIZES);
-	uint64 question = 0;
+	uint64 question;
 	char *why = NULL;
 
 	mls_worker_require("streams");
+	question = mls_status_new_question();
 	MemoryContextSwitchTo(context);
 	for (;;)
 	{
@@ -196,11 +197,7 @@ mls_wait_stream(PG_FUNCTION_ARGS)
 		why = NULL;
 		stream = mls_stream_load_own(name);
 		check_runs(stream);
-		/* Asked again each time: workers that have just begun have not heard it. */
-		if (question == 0)
-			question = mls_status_ask(stream->id);
-		else
-			mls_status_ask(stream->id);
+		mls_status_ask(stream->id, question); /* again, because workers may have begun since */
 		if (have_all_caught_up(stream, question, &why))
 			PG_RETURN_VOID();
 		if (GetCurrentTimestamp() >= end)

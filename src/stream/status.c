@@ -235,24 +235,31 @@ mls_status_answer(MlsStreamStatus *status, uint64 question, int64 end_offset)
 }
 
 uint64
-mls_status_ask(int64 stream_id)
+mls_status_new_question(void)
 {
 	uint64 question;
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	question = ++shared->questions;
+	LWLockRelease(lock);
+	return question;
+}
+
+void
+mls_status_ask(int64 stream_id, uint64 question)
+{
+	LWLockAcquire(lock, LW_EXCLUSIVE);
 	for (int i = 0; i < shared->capacity; i++)
 	{
 		MlsStreamStatus *entry = &shared->entries[i];
 
-		if (entry->dboid != MyDatabaseId || entry->stream_id != stream_id)
+		if (entry->dboid != MyDatabaseId || entry->stream_id != stream_id || entry->asked >= question)
 			continue;
 		entry->asked = question;
 		if (entry->latch != NULL)
 			SetLatch(entry->latch);
 	}
 	LWLockRelease(lock);
-	return question;
 }
 
 MlsStreamStatus *

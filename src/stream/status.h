@@ -67,8 +67,9 @@ extern void mls_status_count(MlsStreamStatus *status, int64 events, int64 bytes)
 extern uint64 mls_status_question(MlsStreamStatus *status);
 extern void mls_status_answer(MlsStreamStatus *status, uint64 question, int64 end_offset);
 
-/* Ask the stream's workers for the ends of its partitions: the number of the question, which answered reaches. */
-extern uint64 mls_status_ask(int64 stream_id);
+/* The number of a new question; ask the stream's workers it, those that have not heard it. Answered by answered >= it. */
+extern uint64 mls_status_new_question(void);
+extern void mls_status_ask(int64 stream_id, uint64 question);
 
 /* Entries of this database's streams; of one with stream_id > 0. palloc'd copies. */
 extern MlsStreamStatus *mls_status_list(int64 stream_id, int *count);

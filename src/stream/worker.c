@@ -546,17 +546,19 @@ show_ends(StreamWorker *w)
 static void
 answer_questions(StreamWorker *w)
 {
-	for (int i = 0; i < w->nshares; i++)
-	{
-		Share *share = &w->shares[i];
-		uint64 question = mls_status_question(share->status);
-		int64 low;
-		int64 high;
+	uint64 question = 0;
+	int64 *ends;
 
-		if (question > 0 && mls_consumer_find_ends(w->consumer, share->partition, &low, &high, w->ask_ms))
-			mls_status_answer(share->status, question, high);
-		CHECK_FOR_INTERRUPTS();
-	}
+	for (int i = 0; i < w->nshares; i++)
+		question = Max(question, mls_status_question(w->shares[i].status));
+	if (question == 0)
+		return;
+	ends = palloc(sizeof(int64) * w->nshares);
+	if (mls_consumer_find_all_ends(w->consumer, ends, w->ask_ms))
+		for (int i = 0; i < w->nshares; i++)
+			mls_status_answer(w->shares[i].status, question, ends[i]);
+	pfree(ends);
+	CHECK_FOR_INTERRUPTS();
 }
 
 /* Now and then: were partitions added, was the server or the credential changed? */
