@@ -327,6 +327,89 @@ COMMENT ON COLUMN ml_score.dead_letter.created_at IS 'when it was tried first';
 COMMENT ON COLUMN ml_score.dead_letter.headers IS 'its headers, an object; NULL: none';
 COMMENT ON SEQUENCE ml_score.dead_letter_id_seq IS 'numbers of dead letters';
 
+CREATE TABLE ml_score.stream_window (
+    stream text PRIMARY KEY REFERENCES ml_score.stream ON UPDATE CASCADE ON DELETE CASCADE,
+    size bigint NOT NULL,
+    hop bigint NOT NULL,
+    lateness bigint NOT NULL,
+    idle bigint NOT NULL,
+    event_time text NOT NULL,
+    late_events text NOT NULL,
+    closed timestamptz NOT NULL DEFAULT '-infinity',
+    final timestamptz NOT NULL DEFAULT '-infinity'
+);
+COMMENT ON TABLE ml_score.stream_window IS 'the windows of the streams that have some, and how far they are closed';
+COMMENT ON COLUMN ml_score.stream_window.stream IS 'name of the stream';
+COMMENT ON COLUMN ml_score.stream_window.size IS 'length of a window, microseconds';
+COMMENT ON COLUMN ml_score.stream_window.hop IS 'microseconds from the beginning of one window to that of the next';
+COMMENT ON COLUMN ml_score.stream_window.lateness IS 'microseconds that the watermark must be past the end of a window for it to take no more events';
+COMMENT ON COLUMN ml_score.stream_window.idle IS 'microseconds without events after which a partition does not hold the watermark';
+COMMENT ON COLUMN ml_score.stream_window.event_time IS 'column that has the time of an event';
+COMMENT ON COLUMN ml_score.stream_window.late_events IS 'what becomes of late events: dead_letter or update';
+COMMENT ON COLUMN ml_score.stream_window.closed IS 'the query was run over all windows that end up to here';
+COMMENT ON COLUMN ml_score.stream_window.final IS 'and will not be run again over those that end up to here';
+
+CREATE TABLE ml_score.stream_window_partition (
+    stream text NOT NULL REFERENCES ml_score.stream_window ON UPDATE CASCADE ON DELETE CASCADE,
+    partition integer NOT NULL,
+    watermark timestamptz,
+    idle_at timestamptz,
+    PRIMARY KEY (stream, partition)
+);
+COMMENT ON TABLE ml_score.stream_window_partition IS 'watermarks of the partitions of streams with windows';
+COMMENT ON COLUMN ml_score.stream_window_partition.stream IS 'name of the stream';
+COMMENT ON COLUMN ml_score.stream_window_partition.partition IS 'number of the partition';
+COMMENT ON COLUMN ml_score.stream_window_partition.watermark IS 'latest time of an event, but no later than it came; NULL before the first';
+COMMENT ON COLUMN ml_score.stream_window_partition.idle_at IS 'since when the partition is idle, and does not count; NULL: it counts';
+
+CREATE TABLE ml_score.stream_window_event (
+    stream text NOT NULL REFERENCES ml_score.stream_window ON UPDATE CASCADE ON DELETE CASCADE,
+    partition integer NOT NULL,
+    "offset" bigint NOT NULL,
+    event_time timestamptz,
+    key bytea,
+    raw bytea,
+    headers jsonb,
+    first_at timestamptz NOT NULL,
+    last_at timestamptz NOT NULL,
+    times timestamptz[],
+    PRIMARY KEY (stream, partition, "offset")
+);
+CREATE INDEX stream_window_event_first ON ml_score.stream_window_event (stream, first_at);
+CREATE INDEX stream_window_event_last ON ml_score.stream_window_event (stream, last_at);
+COMMENT ON TABLE ml_score.stream_window_event IS 'events that wait for their windows to be closed, as they came';
+COMMENT ON COLUMN ml_score.stream_window_event.stream IS 'name of the stream';
+COMMENT ON COLUMN ml_score.stream_window_event.partition IS 'number of the partition';
+COMMENT ON COLUMN ml_score.stream_window_event."offset" IS 'where it is in the partition';
+COMMENT ON COLUMN ml_score.stream_window_event.event_time IS 'when it was made, as the hub says';
+COMMENT ON COLUMN ml_score.stream_window_event.key IS 'its key; NULL: none';
+COMMENT ON COLUMN ml_score.stream_window_event.raw IS 'its bytes; NULL: it has no value';
+COMMENT ON COLUMN ml_score.stream_window_event.headers IS 'its headers, an object; NULL: none';
+COMMENT ON COLUMN ml_score.stream_window_event.first_at IS 'earliest time of its rows';
+COMMENT ON COLUMN ml_score.stream_window_event.last_at IS 'latest time of its rows';
+COMMENT ON COLUMN ml_score.stream_window_event.times IS 'all of them, when they differ';
+
+CREATE TABLE ml_score.stream_window_update (
+    stream text NOT NULL REFERENCES ml_score.stream_window ON UPDATE CASCADE ON DELETE CASCADE,
+    window_end timestamptz NOT NULL,
+    PRIMARY KEY (stream, window_end)
+);
+COMMENT ON TABLE ml_score.stream_window_update IS 'closed windows that the query is to be run over again, because of late events';
+COMMENT ON COLUMN ml_score.stream_window_update.stream IS 'name of the stream';
+COMMENT ON COLUMN ml_score.stream_window_update.window_end IS 'end of the window';
+
+ALTER TABLE ml_score.stream_window ENABLE ROW LEVEL SECURITY;
+ALTER TABLE ml_score.stream_window_partition ENABLE ROW LEVEL SECURITY;
+CREATE POLICY members ON ml_score.stream_window FOR SELECT
+    USING (EXISTS (SELECT FROM ml_score.stream s WHERE s.name OPERATOR(pg_catalog.=) stream));
+CREATE POLICY members ON ml_score.stream_window_partition FOR SELECT
+    USING (EXISTS (SELECT FROM ml_score.stream s WHERE s.name OPERATOR(pg_catalog.=) stream));
+GRANT SELECT ON ml_score.stream_window, ml_score.stream_window_partition TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('ml_score.stream_window', '');
+SELECT pg_catalog.pg_extension_config_dump('ml_score.stream_window_partition', '');
+SELECT pg_catalog.pg_extension_config_dump('ml_score.stream_window_event', '');
+SELECT pg_catalog.pg_extension_config_dump('ml_score.stream_window_update', '');
+
 ALTER TABLE ml_score.stream ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ml_score.stream_offset ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ml_score.dead_letter ENABLE ROW LEVEL SECURITY;
@@ -347,16 +430,19 @@ CREATE FUNCTION ml_score.create_stream(name text, server text, topic text, targe
     query text DEFAULT NULL, format text DEFAULT 'json', format_options jsonb DEFAULT NULL, consumer_group text DEFAULT 'ml_score',
     start text DEFAULT 'earliest', partitions integer[] DEFAULT NULL, workers integer DEFAULT 1, max_batch_rows integer DEFAULT 10000,
     max_batch_delay text DEFAULT '200ms', max_batch_bytes text DEFAULT '16MB', on_error text DEFAULT 'dead_letter',
-    on_offset_out_of_range text DEFAULT 'stop', paused boolean DEFAULT false)
+    on_offset_out_of_range text DEFAULT 'stop', paused boolean DEFAULT false, "window" interval DEFAULT NULL,
+    hop interval DEFAULT NULL, allowed_lateness interval DEFAULT '0', event_time text DEFAULT '_time',
+    late_events text DEFAULT 'dead_letter', idle_timeout interval DEFAULT '1 minute')
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mls_create_stream';
-COMMENT ON FUNCTION ml_score.create_stream(text, text, text, text, text, text, text, jsonb, text, text, integer[], integer, integer, text, text, text, text, boolean) IS
+COMMENT ON FUNCTION ml_score.create_stream(text, text, text, text, text, text, text, jsonb, text, text, integer[], integer, integer, text, text, text, text, boolean, interval, interval, interval, text, text, interval) IS
 'creates a stream, owned by the caller, that begins to run when the transaction commits.
 Arguments: name; server, of TYPE ''eventhubs'', on which the caller has USAGE; topic (the event hub); either target, a table that the rows go into, or query, one or several statements that read the relation "batch"; columns, what an event holds (''id bigint, at timestamptz''), by default the columns of target, for a query to be given; format and format_options, see ml_score.decode_event.
 Columns named _partition, _offset, _time, _key and _headers get the event''s position and envelope; "batch" always has them.
 start: earliest, latest or a timestamp; partitions: those to read, by default all; workers: processes that share them.
 A micro-batch is closed by max_batch_rows events, max_batch_bytes of them, or max_batch_delay after its first.
 on_error: dead_letter or fail (the stream stops); on_offset_out_of_range, when the hub no longer has the next event: stop, earliest or latest.
+With "window" (a reserved word: write it in quotes), the query runs once per window over all of its events, when the watermark is allowed_lateness past its end; "batch" then also has window_start and window_end. A new window begins every hop (by default, as one ends). event_time: column that has the time of an event; late_events: dead_letter, or update to run the query at the end of a window and again for late events; idle_timeout: a partition without events for so long does not hold the watermark.
 Errors: undefined_object for an unknown server or table, duplicate_object, invalid_parameter_value for what does not fit, object_not_in_prerequisite_state without shared_preload_libraries; those of decoding and of the query''s syntax.';
 
 CREATE FUNCTION ml_score.pause_stream(name text) RETURNS void

@@ -28,15 +28,18 @@ parse_format(const char *name)
 }
 
 static bool
-of_event(Form_pg_attribute att)
+of_event(const MlsEventSpec *spec, Form_pg_attribute att)
 {
-	return !att->attisdropped && att->attgenerated == '\0' &&
-		   mls_event_metadata(NameStr(att->attname)) == MLS_EVENT_NO_METADATA;
+	const char *name = NameStr(att->attname);
+
+	if (spec->windowed && (strcmp(name, "window_start") == 0 || strcmp(name, "window_end") == 0))
+		return false;
+	return !att->attisdropped && att->attgenerated == '\0' && mls_event_metadata(name) == MLS_EVENT_NO_METADATA;
 }
 
 /* A reader for each column that events fill. */
 static void
-make_readers(MlsEventDecoder *decoder)
+make_readers(MlsEventDecoder *decoder, const MlsEventSpec *spec)
 {
 	int natts = decoder->columns->natts;
 	int n = 0;
@@ -49,7 +52,7 @@ make_readers(MlsEventDecoder *decoder)
 	{
 		Form_pg_attribute att = TupleDescAttr(decoder->columns, i);
 
-		if (!of_event(att))
+		if (!of_event(spec, att))
 			continue;
 		decoder->readers[i] = mls_value_reader(att->atttypid, att->atttypmod, NULL);
 		decoder->guarded |= mls_value_reader_may_raise(decoder->readers[i]);
@@ -93,7 +96,7 @@ mls_event_decoder_create(const MlsEventSpec *spec)
 	decoder->cxt = CurrentMemoryContext;
 	decoder->columns = CreateTupleDescCopyConstr(spec->columns);
 	decoder->userid = spec->userid;
-	make_readers(decoder);
+	make_readers(decoder, spec);
 	mls_event_read_options(decoder, spec->options);
 	for (int i = 0; i < decoder->columns->natts; i++)
 	{

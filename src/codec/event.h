@@ -19,6 +19,7 @@ typedef struct MlsEventSpec
 	const char *format; /* "json", "json_lines", "json_array", "csv", "avro", "raw", "eventgrid" */
 	Jsonb *options;		/* an object of the format's options, or NULL for none */
 	TupleDesc columns;	/* dropped, generated and metadata columns are not of the event: they stay NULL */
+	bool windowed;		/* window_start and window_end are not of the event, either */
 	Oid userid;			/* whose user mapping opens the schema registry */
 } MlsEventSpec;
 

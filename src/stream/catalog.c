@@ -8,6 +8,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "stream/window.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -171,6 +172,8 @@ mls_stream_load(const char *name, bool missing_ok)
 		result = copy_stream(&stream, context);
 	}
 	SPI_finish();
+	if (result != NULL)
+		result->window = mls_window_load(result->name);
 	if (result == NULL && !missing_ok)
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("stream \"%s\" does not exist", name),
 				errhint("SELECT name FROM ml_score.stream shows your streams."));

@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "parser/parser.h"
 #include "stream/rows.h"
+#include "stream/window.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -22,6 +23,9 @@
 #include "utils/regproc.h"
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
+
+#define LONGEST_WINDOW_DAYS 366
+#define MOST_WINDOWS 1000 /* that an event is in */
 
 enum
 {
@@ -43,6 +47,12 @@ enum
 	ARG_ON_ERROR,
 	ARG_ON_OFFSET_OUT_OF_RANGE,
 	ARG_PAUSED,
+	ARG_WINDOW,
+	ARG_HOP,
+	ARG_ALLOWED_LATENESS,
+	ARG_EVENT_TIME,
+	ARG_LATE_EVENTS,
+	ARG_IDLE_TIMEOUT,
 	ARG_COUNT
 };
 
@@ -63,7 +73,13 @@ static const char *const arg_names[] = {"name",
 										"max_batch_bytes",
 										"on_error",
 										"on_offset_out_of_range",
-										"paused"};
+										"paused",
+										"window",
+										"hop",
+										"allowed_lateness",
+										"event_time",
+										"late_events",
+										"idle_timeout"};
 
 pg_noreturn static void
 raise_bad_argument(int arg, const char *value, const char *expected)
@@ -85,8 +101,8 @@ check_not_null(FunctionCallInfo fcinfo)
 {
 	for (int i = 0; i < ARG_COUNT; i++)
 	{
-		bool optional =
-			i == ARG_TARGET || i == ARG_COLUMNS || i == ARG_QUERY || i == ARG_FORMAT_OPTIONS || i == ARG_PARTITIONS;
+		bool optional = i == ARG_TARGET || i == ARG_COLUMNS || i == ARG_QUERY || i == ARG_FORMAT_OPTIONS ||
+						i == ARG_PARTITIONS || i == ARG_WINDOW || i == ARG_HOP;
 
 		if (PG_ARGISNULL(i) && !optional)
 			ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -191,6 +207,49 @@ check_partitions(ArrayType *partitions)
 		raise_bad_argument(ARG_PARTITIONS, "{}", "Name at least one partition, or leave it out to read all.");
 }
 
+/* An interval of a fixed length, in microseconds. */
+static int64
+length_arg(FunctionCallInfo fcinfo, int arg, int64 min)
+{
+	Interval *interval = PG_GETARG_INTERVAL_P(arg);
+	int64 length = interval->day * USECS_PER_DAY + interval->time;
+
+	if (interval->month != 0 || abs(interval->day) > LONGEST_WINDOW_DAYS || length < min ||
+		length > LONGEST_WINDOW_DAYS * USECS_PER_DAY)
+		raise_bad_argument(arg, DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(interval))),
+						   psprintf("The value must be an interval without months, from %g seconds to %d days.",
+									min / 1e6, LONGEST_WINDOW_DAYS));
+	return length;
+}
+
+/* The windows that the arguments want; NULL when none. */
+static MlsWindow *
+read_window(FunctionCallInfo fcinfo, const MlsStream *stream)
+{
+	MlsWindow *window;
+
+	if (PG_ARGISNULL(ARG_WINDOW))
+	{
+		if (!PG_ARGISNULL(ARG_HOP))
+			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"hop\" needs \"window\""));
+		return NULL;
+	}
+	if (stream->query == NULL)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a stream with windows needs \"query\""),
+				errhint("It runs once per window, over the relation \"batch\"."));
+	window = palloc0(sizeof(MlsWindow));
+	window->size = length_arg(fcinfo, ARG_WINDOW, 1000);
+	window->hop = PG_ARGISNULL(ARG_HOP) ? window->size : length_arg(fcinfo, ARG_HOP, 1000);
+	if (window->hop > window->size || window->size / window->hop > MOST_WINDOWS)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("\"hop\" must be at most as long as \"window\", and at least a %dth of it", MOST_WINDOWS));
+	window->lateness = length_arg(fcinfo, ARG_ALLOWED_LATENESS, 0);
+	window->idle = length_arg(fcinfo, ARG_IDLE_TIMEOUT, 1000);
+	window->event_time = text_arg(fcinfo, ARG_EVENT_TIME);
+	window->update = strcmp(word_arg(fcinfo, ARG_LATE_EVENTS, "dead_letter", "update", NULL), "update") == 0;
+	return window;
+}
+
 static MlsStream *
 read_arguments(FunctionCallInfo fcinfo)
 {
@@ -220,6 +279,7 @@ read_arguments(FunctionCallInfo fcinfo)
 										  "The value must be a time such as '50ms' or '5s', up to an hour.");
 	stream->max_batch_bytes = unit_arg(fcinfo, ARG_MAX_BATCH_BYTES, GUC_UNIT_BYTE, 512 * 1024 * 1024,
 									   "The value must be a size such as '1MB', up to 512 MB.");
+	stream->window = read_window(fcinfo, stream);
 	return stream;
 }
 
@@ -287,6 +347,8 @@ mls_create_stream(PG_FUNCTION_ARGS)
 	if (mls_stream_load(stream->name, true) != NULL)
 		ereport(ERROR, errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("stream \"%s\" already exists", stream->name));
 	insert_stream(fcinfo, stream);
+	if (stream->window != NULL)
+		mls_window_insert(stream->name, stream->window);
 	mls_worker_wake_at_commit();
 	PG_RETURN_VOID();
 }
@@ -339,6 +401,7 @@ seek_stream(const char *name, const char *start)
 				  "UPDATE ml_score.stream_offset SET next_offset = NULL, updated_at = now() "
 				  "WHERE stream = $1 AND $2 IS NOT NULL",
 				  start);
+	mls_window_forget(name);
 }
 
 PG_FUNCTION_INFO_V1(mls_seek_stream);

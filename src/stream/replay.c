@@ -9,6 +9,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "stream/store.h"
+#include "stream/window.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -119,7 +120,10 @@ store_letters(MlsRowMaker *rows, const Letters *letters, MlsStoreResult *result)
 
 		PG_TRY();
 		{
-			mls_store(rows, letters->events, letters->count, true, result);
+			if (mls_row_maker_stream(rows)->window != NULL)
+				mls_window_store(rows, letters->events, letters->count, result);
+			else
+				mls_store(rows, letters->events, letters->count, true, result);
 		}
 		PG_CATCH();
 		{

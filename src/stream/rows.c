@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
+#include "stream/window.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -87,12 +88,20 @@ declared_columns(const MlsStream *stream)
 
 	for (int i = 0; stream->query != NULL && i < lengthof(metadata_columns); i++)
 		missing += !has_column(declared, metadata_columns[i].name);
-	desc = CreateTemplateTupleDesc(natts + missing);
+	desc = CreateTemplateTupleDesc(natts + missing + (stream->window != NULL ? 2 : 0));
 	for (int i = 0; i < natts; i++)
 		TupleDescCopyEntry(desc, i + 1, declared, i + 1);
+	if (stream->window != NULL && (has_column(declared, MLS_WINDOW_START) || has_column(declared, MLS_WINDOW_END)))
+		ereport(ERROR, errcode(ERRCODE_DUPLICATE_COLUMN),
+				errmsg("columns " MLS_WINDOW_START " and " MLS_WINDOW_END " are the window's own"));
 	for (int i = 0; stream->query != NULL && i < lengthof(metadata_columns); i++)
 		if (!has_column(declared, metadata_columns[i].name))
 			TupleDescInitEntry(desc, ++natts, metadata_columns[i].name, metadata_columns[i].type, -1, 0);
+	if (stream->window != NULL)
+	{
+		TupleDescInitEntry(desc, ++natts, MLS_WINDOW_START, TIMESTAMPTZOID, -1, 0);
+		TupleDescInitEntry(desc, ++natts, MLS_WINDOW_END, TIMESTAMPTZOID, -1, 0);
+	}
 	return desc;
 }
 
@@ -162,7 +171,10 @@ MlsRowMaker *
 mls_row_maker_create(const MlsStream *stream)
 {
 	MlsRowMaker *rows = palloc0(sizeof(MlsRowMaker));
-	MlsEventSpec spec = {.format = stream->format, .options = stream->format_options, .userid = stream->owner};
+	MlsEventSpec spec = {.format = stream->format,
+						 .options = stream->format_options,
+						 .windowed = stream->window != NULL,
+						 .userid = stream->owner};
 
 	rows->stream = stream;
 	rows->targets = stream->columns == NULL;
@@ -229,6 +241,8 @@ mls_row_maker_check(const MlsStream *stream)
 
 	if (stream->target != NULL)
 		check_target(stream, rows);
+	if (stream->window != NULL)
+		mls_window_check(rows);
 }
 
 const MlsStream *

@@ -17,6 +17,17 @@ typedef enum MlsOutOfRange
 	MLS_OUT_OF_RANGE_LATEST
 } MlsOutOfRange;
 
+/* Of a stream with windows (window.h). Times in microseconds. */
+typedef struct MlsWindow
+{
+	int64 size;
+	int64 hop;
+	int64 lateness;
+	int64 idle;
+	char *event_time; /* a column of "batch" */
+	bool update;	  /* late events have the query run again; else they are dead letters */
+} MlsWindow;
+
 typedef struct MlsStream
 {
 	char *name;
@@ -42,6 +53,7 @@ typedef struct MlsStream
 	char *search_path;
 	char *state;
 	int64 version;
+	MlsWindow *window; /* NULL: the query runs over each micro-batch */
 } MlsStream;
 
 /* How far a partition is. */

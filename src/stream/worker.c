@@ -22,6 +22,7 @@
 #include "stream/rows.h"
 #include "stream/status.h"
 #include "stream/store.h"
+#include "stream/window.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -30,6 +31,7 @@
 #define LONGEST_ASK_MS 4000
 #define CHECK_INTERVAL_MS 20000
 #define TROUBLE_INTERVAL_MS 2000
+#define WINDOW_INTERVAL_MS 250
 #define FIRST_BACKOFF_MS 500
 #define LONGEST_BACKOFF_MS 15000
 
@@ -40,6 +42,8 @@ typedef struct Share
 	int64 next_offset; /* as committed */
 	int64 seen_offset; /* no event that we do not have comes before it */
 	MlsStreamStatus *status;
+	TimestampTz quiet_since; /* nothing more to read since; 0: there is */
+	bool idle;				 /* and that has been told to the windows */
 } Share;
 
 typedef struct StreamWorker
@@ -57,6 +61,7 @@ typedef struct StreamWorker
 	MlsRowMaker *rows;
 	MlsMicroBatch *batch;
 	bool immediate;
+	TimestampTz windows_at; /* when windows were looked at */
 	int64 trouble_seen;
 	bool in_trouble;  /* the connection was, when librdkafka told last */
 	int out_of_range; /* a partition that does not have what comes next, after the micro-batch; or -1 */
@@ -183,6 +188,8 @@ load_shares(StreamWorker *w)
 		share->partition = positions[i].partition;
 		share->next_offset = share->seen_offset = positions[i].next_offset;
 		share->status = mls_status_open(w->stream, share->partition, w->worker->index);
+		if (w->stream->window != NULL)
+			mls_window_set_idle(w->stream, share->partition, false); /* there may be a backlog */
 	}
 	pfree(positions);
 	w->no_share = w->nshares > 0 ? NULL : mls_status_open(w->stream, MLS_STATUS_NO_PARTITION, w->worker->index);
@@ -401,6 +408,7 @@ fetch(StreamWorker *w)
 		else if (share != NULL && messages[i]->offset >= share->seen_offset)
 		{
 			share->seen_offset = messages[i]->offset + 1;
+			share->quiet_since = 0;
 			mls_micro_batch_add(w->batch, messages[i]);
 			continue;
 		}
@@ -477,11 +485,21 @@ prepare_rows(StreamWorker *w)
 	MemoryContextSwitchTo(old);
 }
 
+/* Partitions that have something again hold the watermark from now on. */
+static void
+store_for_windows(StreamWorker *w, MlsStoreResult *result)
+{
+	for (int i = 0; i < w->nshares; i++)
+		if (w->shares[i].idle && w->shares[i].quiet_since == 0)
+			mls_window_set_idle(w->stream, w->shares[i].partition, false);
+	mls_window_store(w->rows, w->batch->events, w->batch->count, result);
+}
+
 /* One transaction: rows, dead letters, offsets. */
 static bool
 store_in_transaction(StreamWorker *w)
 {
-	MlsStoreResult result;
+	MlsStoreResult result = {0};
 
 	mls_worker_begin();
 	MemoryContextSwitchTo(w->batch_context);
@@ -489,7 +507,10 @@ store_in_transaction(StreamWorker *w)
 	prepare_rows(w);
 	PG_TRY();
 	{
-		mls_store(w->rows, w->batch->events, w->batch->count, w->immediate, &result);
+		if (w->stream->window != NULL)
+			store_for_windows(w, &result);
+		else
+			mls_store(w->rows, w->batch->events, w->batch->count, w->immediate, &result);
 	}
 	PG_CATCH();
 	{
@@ -519,12 +540,64 @@ note_stored(StreamWorker *w)
 		mls_micro_batch_sum(w->batch, NULL, &move);
 		share->next_offset = move.to;
 		if (move.events > 0)
+		{
 			mls_status_count(share->status, move.events, move.bytes);
+			share->idle = false;
+		}
 	}
 	mls_micro_batch_clear(w->batch);
 	w->immediate = false;
 	w->backoff_ms = 0;
 	set_state(w, MLS_STREAM_RUNNING);
+}
+
+/* Partitions from which nothing has come for a while must not hold the watermark. */
+static void
+look_for_idle(StreamWorker *w, TimestampTz now)
+{
+	for (int i = 0; i < w->nshares; i++)
+	{
+		Share *share = &w->shares[i];
+		int64 end = mls_consumer_known_end(w->consumer, share->partition);
+
+		if (end < 0 || share->seen_offset < end || w->batch->count > 0)
+			share->quiet_since = 0;
+		else if (share->quiet_since == 0)
+			share->quiet_since = now;
+		else if (!share->idle && now - share->quiet_since >= w->stream->window->idle)
+		{
+			mls_worker_begin();
+			mls_window_set_idle(w->stream, share->partition, true);
+			mls_worker_commit();
+			share->idle = true;
+		}
+	}
+}
+
+/* Run the query over the windows that are due: the first worker does. */
+static void
+close_windows(StreamWorker *w)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	MlsWindowResult result;
+
+	if (w->stream->window == NULL || !TimestampDifferenceExceeds(w->windows_at, now, WINDOW_INTERVAL_MS))
+		return;
+	w->windows_at = now;
+	look_for_idle(w, now);
+	if (w->worker->index != 0)
+		return;
+	do
+	{
+		mls_worker_begin();
+		MemoryContextSwitchTo(w->batch_context);
+		prepare_rows(w);
+		result = mls_window_close_next(w->rows, &w->batch->wants_schema);
+		mls_worker_commit();
+		if (result == MLS_WINDOW_STOPPED)
+			proc_exit(0);
+		CHECK_FOR_INTERRUPTS();
+	} while (result == MLS_WINDOW_CLOSED);
 }
 
 static void
@@ -583,6 +656,15 @@ check_hub(StreamWorker *w)
 	show_trouble(w);
 }
 
+/* How long to wait for events at most, because of other things to do. */
+static long
+longest_wait(const StreamWorker *w)
+{
+	if (w->stream->window != NULL)
+		return WINDOW_INTERVAL_MS;
+	return w->in_trouble ? TROUBLE_INTERVAL_MS : CHECK_INTERVAL_MS;
+}
+
 /* One round: fetch, store what is due, wait for more. */
 static void
 work(StreamWorker *w)
@@ -609,9 +691,9 @@ work(StreamWorker *w)
 	else if (!fetched)
 	{
 		show_ends(w);
-		mls_consumer_wait(w->consumer, Min(time_left(w), w->in_trouble ? TROUBLE_INTERVAL_MS : CHECK_INTERVAL_MS),
-						  wait_for_events);
+		mls_consumer_wait(w->consumer, Min(time_left(w), longest_wait(w)), wait_for_events);
 	}
+	close_windows(w);
 	if (w->out_of_range >= 0 && w->batch->count == 0)
 	{
 		Share *share = find_share(w, w->out_of_range);
