@@ -138,7 +138,8 @@ mls_consumer_open(const MlsServer *server, Oid userid, const char *topic, const 
 	if (consumer == NULL)
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
 	consumer->pipe[0] = consumer->pipe[1] = -1;
-	Assert(open_consumer == NULL);
+	if (open_consumer != NULL)
+		mls_consumer_close(open_consumer); /* opening it failed half-way */
 	open_consumer = consumer;
 	if (!exit_registered)
 		before_shmem_exit(close_at_exit, 0);

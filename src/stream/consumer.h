@@ -23,7 +23,7 @@ typedef struct MlsConsumerTrouble
 
 /*
  * A client for server as userid, connected in the background. malloc'd; closed by mls_consumer_close, or as the process
- * exits. Raises as mls_kafka_configure does.
+ * exits. Messages must be freed before. Raises as mls_kafka_configure does.
  */
 extern MlsConsumer *mls_consumer_open(const MlsServer *server, Oid userid, const char *topic, const char *group);
 extern void mls_consumer_close(MlsConsumer *consumer);

@@ -197,9 +197,17 @@ load_shares(StreamWorker *w)
 	mls_worker_commit();
 }
 
+/* The client waits for ever for messages that somebody still holds. */
+static void
+free_messages_at_exit(int code, Datum arg)
+{
+	mls_micro_batch_clear((MlsMicroBatch *) DatumGetPointer(arg));
+}
+
 static void
 open_consumer(StreamWorker *w)
 {
+	static bool exit_registered;
 	MlsServer *server;
 	Oid serverid;
 
@@ -212,6 +220,10 @@ open_consumer(StreamWorker *w)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_SERVER, server->name);
 	w->consumer = mls_consumer_open(server, w->stream->owner, w->stream->topic, w->stream->consumer_group);
 	mls_worker_commit();
+	/* After the consumer's own, so that it is called before. */
+	if (!exit_registered)
+		before_shmem_exit(free_messages_at_exit, PointerGetDatum(w->batch));
+	exit_registered = true;
 	w->trouble_seen = 0;
 	w->known_partitions = 0;
 }
