@@ -688,6 +688,8 @@ work(StreamWorker *w)
 	check_hub(w);
 	if (w->known_partitions == 0)
 	{
+		(void) fetch(w); /* what librdkafka tells comes this way too */
+		show_trouble(w);
 		mls_worker_sleep(FIRST_BACKOFF_MS, wait_to_retry);
 		return;
 	}
