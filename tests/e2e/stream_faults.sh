@@ -90,7 +90,7 @@ for i in $(seq 3); do
 	wait $sender
 	SENT=$((SENT + 500))
 	sleep 1
-	rm -f "$RUN/$CLUSTER/data/postmaster.pid"
+	rm -f "$RUN/$CLUSTER/data/postmaster.pid" "$RUN/$CLUSTER/s/.s.PGSQL.5432.lock"
 	restart_cluster "$CLUSTER"
 done
 complete "three kills of the server neither"
