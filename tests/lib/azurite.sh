@@ -36,7 +36,8 @@ need_azurite() {
 	rm -rf "$to"
 	mkdir -p "$to"
 	cp "$pins"/*.json "$to/"
-	run_logged "$WORK/npm.log" env -C "$to" "$NODE" "$NPM" ci --ignore-scripts --omit=dev --no-audit --no-fund --cache "$CACHE/npm"
+	run_logged "$WORK/npm.log" env -C "$to" NODE_EXTRA_CA_CERTS="${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt}" \
+		"$NODE" "$NPM" ci --ignore-scripts --omit=dev --no-audit --no-fund --cache "$CACHE/npm"
 	cp "$pins/package-lock.json" "$to/installed.json"
 }
 
