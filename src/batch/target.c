@@ -68,10 +68,22 @@ qualified_name(Oid relid)
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
 }
 
+/* The target, locked; it may have been dropped since the job was submitted. */
+static Relation
+open_relation(Oid relid, LOCKMODE lock)
+{
+	Relation rel = try_relation_open(relid, lock);
+
+	if (rel == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the target of the job does not exist any more"),
+						errhint("Create it again and give it with ml_score.retry_batch.")));
+	return rel;
+}
+
 List *
 mls_target_columns(Oid relid, char *const *except, int nexcept)
 {
-	Relation rel = table_open(relid, AccessShareLock);
+	Relation rel = open_relation(relid, AccessShareLock);
 	List *columns = NIL;
 
 	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
@@ -84,7 +96,7 @@ mls_target_columns(Oid relid, char *const *except, int nexcept)
 		if (!excepted)
 			columns = lappend(columns, pstrdup(NameStr(att->attname)));
 	}
-	table_close(rel, AccessShareLock);
+	relation_close(rel, AccessShareLock);
 	return columns;
 }
 
@@ -193,12 +205,9 @@ mls_target_open(Oid relid, char *const *columns, int ncolumns, const char *on_co
 				int nconflict)
 {
 	MlsTarget *target = palloc0(sizeof(MlsTarget));
-	Relation rel = try_relation_open(relid, RowExclusiveLock);
+	Relation rel = open_relation(relid, RowExclusiveLock);
 	char relkind;
 
-	if (rel == NULL)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the target of the job does not exist any more"),
-						errhint("Create it again and give it with ml_score.retry_batch.")));
 	target->relid = relid;
 	target->cxt = CurrentMemoryContext;
 	for (int i = 0; i < ncolumns; i++)

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "auth/token_cache.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
@@ -235,13 +236,41 @@ mls_endpoint_open_plain(const MlsServer *server, List *secrets)
 	return endpoint;
 }
 
+/*
+ * What authorizes now, in the current context. User mappings are read in a transaction: background work, which waits for
+ * the network outside of one, gets one for the while, without a snapshot, so that it holds nothing back.
+ */
+static MlsAuthorization
+get_authorization(const MlsEndpoint *endpoint, const MlsAuthRefusal *refusal)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	bool in_transaction = IsTransactionState();
+	MlsAuthorization authorization;
+
+	if (!in_transaction)
+	{
+		StartTransactionCommand();
+		MemoryContextSwitchTo(cxt);
+	}
+	authorization = mls_auth_get(endpoint->server, endpoint->userid, refusal);
+	if (!in_transaction)
+	{
+		CommitTransactionCommand();
+		MemoryContextSwitchTo(cxt);
+	}
+	return authorization;
+}
+
 bool
 mls_endpoint_renew(MlsEndpoint *endpoint, bool was_refused, const char *challenge)
 {
 	MlsAuthRefusal refusal = {.header = endpoint->authorization.header, .challenge = challenge};
 	MemoryContext old = MemoryContextSwitchTo(endpoint->cxt);
-	MlsAuthorization authorization = mls_auth_get(endpoint->server, endpoint->userid, was_refused ? &refusal : NULL);
-	bool changed = strcmp(authorization.header, endpoint->authorization.header) != 0;
+	MlsAuthorization authorization;
+	bool changed;
+
+	authorization = get_authorization(endpoint, was_refused ? &refusal : NULL);
+	changed = strcmp(authorization.header, endpoint->authorization.header) != 0;
 
 	/* The old header may still be on its way, so it stays until the handle is closed. */
 	if (changed)

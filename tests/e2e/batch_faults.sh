@@ -5,7 +5,7 @@
 [ "$PGVER" = 18 ] || skip_all "runs on one version"
 batch_setup faults 400
 why() {
-	sql "SELECT concat_ws(' / ', failed_state, sqlstate, error, error_detail, error_hint) FROM ml_score.batch_job WHERE id = $1"
+	sql "SELECT translate(concat_ws(' / ', failed_state, sqlstate, error, error_detail, error_hint), E'\\n', ' ') FROM ml_score.batch_job WHERE id = $1"
 }
 
 # The endpoint
@@ -43,11 +43,11 @@ like "$(finish "$id")" "was cancelled" "somebody cancels it in the studio"
 batch_fault '{"on": "job", "output": "none"}'
 id=$(submit)
 finish "$id" >/dev/null
-like "$(why "$id")" "^downloading / 02000 / the job has left no output" "a job without output"
+like "$(why "$id")" "^downloading / P0002 / the job has left no output" "a job without output"
 batch_fault '{"on": "job", "output": "truncated"}'
 id=$(submit "on_missing => 'record'")
 is "$(finish "$id")" completed "output that is cut short"
-is "$(job "$id" "rows_in + missing + dead_letters, missing > 100, (SELECT count(*) FROM ml_score.batch_missing WHERE job = $id) = missing")" \
+is "$(job "$id" "rows_in + missing, missing > 100 AND dead_letters <= 1, (SELECT count(*) FROM ml_score.batch_missing WHERE job = $id) = missing")" \
 	"400|t|t" "is stored as far as it goes, and the rest is known"
 sql "TRUNCATE price"
 batch_fault '{"on": "job", "skip_files": 1}'
@@ -74,7 +74,7 @@ like "$(why "$id")" "^exporting / 28000 / could not write blob .* HTTP status 40
 like "$(sql "SELECT string_agg(step, ',') FROM ml_score.check_server('lake') WHERE NOT ok")" write "check_server sees it"
 sql "ALTER USER MAPPING FOR PUBLIC SERVER lake OPTIONS (SET account_key '$BLOB_KEY')"
 sql "ALTER SERVER lake OPTIONS (SET url '$(blob_url no-such-box)')"
-like "$(sql "SELECT message, hint FROM ml_score.check_server('lake') WHERE NOT ok")" "ContainerNotFound.*Create the container" "a container that is missing"
+like "$(sql "SELECT message, hint FROM ml_score.check_server('lake') WHERE NOT ok" | tr '\n' ' ')" "ContainerNotFound.*Create the container" "a container that is missing"
 sql "ALTER SERVER lake OPTIONS (SET url '$(blob_url "$BOX")', SET auth 'sas')"
 sql "ALTER USER MAPPING FOR PUBLIC SERVER lake OPTIONS (DROP account_key, ADD sas_token '$(blob_sas "$BOX" racwdl -60)')"
 like "$(sql "SELECT message FROM ml_score.check_server('lake') WHERE NOT ok")" "AuthenticationFailed|AuthorizationFailure" "an expired SAS"
@@ -101,7 +101,7 @@ sql "SELECT ml_score.retry_batch($id, 'price2')"
 is "$(finish "$id") $(sql "SELECT count(*) FROM price2")" "completed 400" "the results can go into another"
 is "$(invoked "$id")" 1 "without another job"
 sql "CREATE TABLE base (id int PRIMARY KEY, price float8 CHECK (price > 700)); CREATE VIEW price AS SELECT * FROM base"
-id=$(submit)
+id=$(submit "key => '{id}'")
 is "$(finish "$id")" completed "a view is filled, too"
 is "$(sql "SELECT (SELECT count(*) FROM base) + dead_letters, dead_letters > 0, (SELECT min(sqlstate) FROM ml_score.batch_dead_letter WHERE job = $id) FROM ml_score.batch_job WHERE id = $id")" \
 	"400|t|23514" "rows that a constraint refuses are dead letters"
@@ -115,7 +115,7 @@ sql "CREATE DATABASE faults2 TEMPLATE template0"
 ) >/dev/null 2>&1
 sql "TRUNCATE base"
 other=$(PGDATABASE=faults2 submit)
-id=$(submit)
+id=$(submit "key => '{id}'")
 is "$(finish "$id") $(PGDATABASE=faults2 finish "$other") $(PGDATABASE=faults2 stored)" "completed completed 400|400|1|400" "two databases share a container"
 PGDATABASE=postgres sql "DROP DATABASE faults2 WITH (FORCE)"
 done_testing
