@@ -505,7 +505,7 @@ CREATE VIEW ml_score.stat_stream AS
         CASE WHEN s.state OPERATOR(pg_catalog.<>) 'running' THEN s.state
             WHEN s.home OPERATOR(pg_catalog.<>) ml_score.stream_home() THEN 'restored'
             ELSE coalesce(x.state, 'starting') END AS state,
-        x.next_offset, x.end_offset, greatest(x.end_offset OPERATOR(pg_catalog.-) greatest(x.next_offset, x.seen_offset), 0) AS lag,
+        x.next_offset, x.end_offset, CASE WHEN x.end_offset IS NOT NULL THEN greatest(x.end_offset OPERATOR(pg_catalog.-) greatest(x.next_offset, x.seen_offset), 0) END AS lag,
         CASE WHEN x.end_offset OPERATOR(pg_catalog.<=) greatest(x.next_offset, x.seen_offset) THEN 0
             ELSE extract(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) x.event_time)::float8 END AS watermark_delay,
         coalesce(x.events_per_second, 0) AS events_per_second, x.rows, x.dead_letters, coalesce(x.restarts, 0) AS restarts,

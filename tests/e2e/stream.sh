@@ -58,6 +58,22 @@ is "$(sql "SELECT ml_score.purge('0 seconds', 'readings')")" 3 "purge removes th
 sql "TRUNCATE reading; SELECT ml_score.seek_stream('readings', 'earliest')" >/dev/null
 sql "SELECT ml_score.wait_stream('readings', '60s')" >/dev/null
 is "$(sql "SELECT count(*), count(DISTINCT id) FROM reading")" "304|304" "seek to the beginning"
+
+# A copy of the database knows how far it is, and takes nothing before it is told to.
+copy=${PGDATABASE}_copy
+sql "CREATE DATABASE $copy"
+"$PGBIN/pg_dump" | PGDATABASE=$copy sql >/dev/null
+is "$(PGDATABASE=$copy sql "SELECT count(*) FROM reading; SELECT DISTINCT state FROM ml_score.stat_stream")" $'304\nrestored' "a restored stream waits"
+seq 5001 5010 | awk '{printf "{\"id\": %d}\n", $1}' | kafka_produce "$T"
+sql "SELECT ml_score.wait_stream('readings', '60s')" >/dev/null
+is "$(PGDATABASE=$copy sql "SELECT count(*) FROM reading")" 304 "whatever comes"
+PGDATABASE=$copy sql "SELECT ml_score.resume_stream('readings')" >/dev/null
+PGDATABASE=$copy sql "SELECT ml_score.wait_stream('readings', '60s')" >/dev/null
+is "$(PGDATABASE=$copy sql "SELECT count(*), count(DISTINCT id) FROM reading")|$(sql "SELECT count(*) FROM reading")" "314|314|314" \
+	"and goes on where the original was, as does that"
+sql "DROP DATABASE $copy"
+ok $? "a database with a running stream can be dropped"
+
 sql "SELECT ml_score.drop_stream('readings')" >/dev/null
 wait_until 10 "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'ml_score stream'"
 ok $? "drop ends the worker"

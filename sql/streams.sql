@@ -1,0 +1,94 @@
+-- ml_score.create_stream and its companions: what they take and what they refuse; no hub is asked
+SET client_min_messages = error;
+CREATE EXTENSION IF NOT EXISTS ml_score;
+\pset format unaligned
+\pset tuples_only on
+CREATE FUNCTION pg_temp.try(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	detail text;
+	hint text;
+BEGIN
+	EXECUTE statement;
+	RETURN 'ok';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+	RETURN concat_ws(E'\n    ', SQLSTATE || ': ' || SQLERRM, nullif(detail, ''), nullif(hint, ''));
+END $$;
+CREATE SERVER st_hub TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (bootstrap_servers 'localhost:9', security_protocol 'plaintext');
+CREATE SERVER st_online TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://example.com/score');
+CREATE TABLE st_target (id bigint PRIMARY KEY, at timestamptz DEFAULT now());
+CREATE TABLE st_odd (id bigint, _offset text);
+CREATE SEQUENCE st_sequence;
+
+SELECT args || '|' || pg_temp.try(format('SELECT ml_score.create_stream(%s, paused => true)', args)) FROM unnest(ARRAY[
+	$$'a', 'st_hub', 'topic', 'st_target'$$,
+	$$'a', 'st_hub', 'topic', 'st_target'$$,
+	$$'b', 'st_hub', 'topic', query => 'INSERT INTO st_target SELECT id FROM batch', columns => 'id bigint'$$,
+	$$'', 'st_hub', 'topic', 'st_target'$$,
+	$$NULL, 'st_hub', 'topic', 'st_target'$$,
+	$$'c', 'nowhere', 'topic', 'st_target'$$,
+	$$'c', 'st_online', 'topic', 'st_target'$$,
+	$$'c', 'st_hub', '', 'st_target'$$,
+	$$'c', 'st_hub', 'topic'$$,
+	$$'c', 'st_hub', 'topic', 'st_target', query => 'SELECT 1', columns => 'id bigint'$$,
+	$$'c', 'st_hub', 'topic', query => 'SELECT 1'$$,
+	$$'c', 'st_hub', 'topic', query => 'SELEC 1', columns => 'id bigint'$$,
+	$$'c', 'st_hub', 'topic', query => ' ', columns => 'id bigint'$$,
+	$$'c', 'st_hub', 'topic', 'st_missing'$$,
+	$$'c', 'st_hub', 'topic', 'st_sequence'$$,
+	$$'c', 'st_hub', 'topic', 'st_odd'$$,
+	$$'c', 'st_hub', 'topic', 'st_target', columns => 'id bigint, other text'$$,
+	$$'c', 'st_hub', 'topic', 'st_target', columns => 'id nonsense'$$,
+	$$'c', 'st_hub', 'topic', 'st_target', format => 'xml'$$,
+	$$'c', 'st_hub', 'topic', 'st_target', format => 'raw'$$,
+	$$'c', 'st_hub', 'topic', 'st_target', format_options => '{"colour": "blue"}'$$,
+	$$'c', 'st_hub', 'topic', 'st_target', start => 'soon'$$,
+	$$'c', 'st_hub', 'topic', 'st_target', start => 'infinity'$$,
+	$$'c', 'st_hub', 'topic', 'st_target', partitions => '{}'$$,
+	$$'c', 'st_hub', 'topic', 'st_target', partitions => '{0,-1}'$$,
+	$$'c', 'st_hub', 'topic', 'st_target', workers => 0$$,
+	$$'c', 'st_hub', 'topic', 'st_target', max_batch_rows => 0$$,
+	$$'c', 'st_hub', 'topic', 'st_target', max_batch_delay => 'soon'$$,
+	$$'c', 'st_hub', 'topic', 'st_target', max_batch_bytes => '1TB'$$,
+	$$'c', 'st_hub', 'topic', 'st_target', on_error => 'ignore'$$,
+	$$'c', 'st_hub', 'topic', 'st_target', on_offset_out_of_range => 'ignore'$$]) AS args;
+SELECT name, owner::text = current_user, server, topic, target, columns, query, format, start, workers, max_batch_rows, max_batch_delay, max_batch_bytes,
+	on_error, on_offset_out_of_range, state FROM ml_score.stream ORDER BY name;
+
+-- those that change it
+SELECT ml_score.seek_stream('a', '2026-01-01 00:00:00Z'), ml_score.seek_stream('b', 'latest');
+SELECT name, start::timestamptz = '2026-01-01 00:00:00Z' FROM ml_score.stream WHERE name = 'a';
+SELECT pg_temp.try($$SELECT ml_score.seek_stream('a', 'soon')$$);
+SELECT pg_temp.try($$SELECT ml_score.seek_stream('a', 'infinity'::timestamptz)$$);
+SELECT f || '|' || pg_temp.try('SELECT ' || f) FROM unnest(ARRAY[$$ml_score.pause_stream('none')$$, $$ml_score.resume_stream('none')$$,
+	$$ml_score.seek_stream('none', 'latest')$$, $$ml_score.drop_stream('none')$$, $$ml_score.replay_dead_letter('none')$$, $$ml_score.wait_stream('none')$$,
+	$$ml_score.purge('1 day', 'none')$$, $$ml_score.wait_stream('a')$$, $$ml_score.replay_dead_letter(NULL)$$, $$ml_score.purge(NULL)$$]) AS f;
+SELECT stream, partition, state, lag, rows FROM ml_score.stat_stream ORDER BY stream;
+
+-- others
+CREATE ROLE st_other;
+SET ROLE st_other;
+SELECT pg_temp.try($$SELECT ml_score.create_stream('c', 'st_hub', 'topic', 'st_target', paused => true)$$);
+SELECT pg_temp.try($$SELECT ml_score.pause_stream('a')$$);
+SELECT count(*) FROM ml_score.stream;
+SELECT pg_temp.try($$DELETE FROM ml_score.stream$$);
+RESET ROLE;
+GRANT USAGE ON FOREIGN SERVER st_hub TO st_other;
+SET ROLE st_other;
+SELECT pg_temp.try($$SELECT ml_score.create_stream('c', 'st_hub', 'topic', 'st_target', paused => true)$$);
+RESET ROLE;
+
+-- dead letters tried again, and removed
+INSERT INTO ml_score.dead_letter (stream, partition, "offset", raw, reason, sqlstate) VALUES
+	('a', 0, 1, '{"id": 1}', 'r', '22000'), ('a', 0, 2, '{"id": "x"}', 'r', '22000'), ('a', 0, 3, '{"id": 1}', 'r', '22000'), ('a', 0, 4, NULL, 'r', '22000');
+SELECT ml_score.replay_dead_letter('a', ARRAY[(SELECT min(id) FROM ml_score.dead_letter)]);
+SELECT ml_score.replay_dead_letter('a');
+SELECT "offset", reason, sqlstate FROM ml_score.dead_letter ORDER BY id;
+SELECT id, at IS NOT NULL FROM st_target;
+SELECT ml_score.purge('1 day'), ml_score.purge('-1 day', 'b'), ml_score.purge('-1 day');
+SELECT ml_score.drop_stream('a'), ml_score.drop_stream('b');
+SELECT count(*) FROM ml_score.stream;
+DROP TABLE st_target, st_odd;
+DROP SEQUENCE st_sequence;
+DROP SERVER st_hub, st_online;
+DROP ROLE st_other;
