@@ -64,10 +64,10 @@ at_transaction_end(XactEvent event, void *arg)
 {
 	ListCell *lc;
 
-	if (event == XACT_EVENT_COMMIT)
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
 		foreach (lc, told_at_commit)
 		{
-			if (!wake_worker(*(int64 *) lfirst(lc)))
+			if (event == XACT_EVENT_PREPARE || !wake_worker(*(int64 *) lfirst(lc)))
 				mls_worker_wake_at_commit();
 		}
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)

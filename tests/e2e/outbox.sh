@@ -29,6 +29,12 @@ sql_as outbox_sender "SELECT ml_score.send_event('hub', 'out', '\\x00ff'::bytea)
 wait_until 20 "$empty"
 is "$(sent out '%k %S\n')" $'k 7\n 2\ngone -1' "bytes are sent as they are, a NULL as a tombstone, and nothing of a transaction that rolled back"
 
+sql_as outbox_sender "BEGIN; SELECT ml_score.send_event('hub', 'out', 'prepared'); PREPARE TRANSACTION 'outbox'" >/dev/null
+is "$(sql "$empty")" t "a prepared transaction sends nothing yet"
+sql_as outbox_sender "COMMIT PREPARED 'outbox'"
+wait_until 30 "$empty"
+is "$(sent out '%s\n' | tail -1)" prepared "but when it commits"
+
 sql_as outbox_sender "SELECT ml_score.send_query('hub', 'out_query', \$\$SELECT i AS id, i / 8.0 AS v, 'k' || i AS _key, CASE WHEN i = 1 THEN '{\"h\": \"1\"}'::jsonb END AS _headers FROM generate_series(1, 3000) i\$\$)" >"$RUN/outbox.count"
 is "$(cat "$RUN/outbox.count")" 3000 "send_query says how many rows it sends"
 wait_until 30 "$empty"
