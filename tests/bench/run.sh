@@ -1,8 +1,8 @@
 #!/bin/bash
 # run.sh - speed and memory, as ratios taken in one run: medians of five, what is compared taking turns.
 #
-#   tests/bench/run.sh              all of it, about five minutes
-#   tests/bench/run.sh NAME...      only these: copy client real latency single memory preload auto
+#   tests/bench/run.sh              all of it, about six minutes
+#   tests/bench/run.sh NAME...      only these: copy client real latency single memory preload auto drift
 #
 # 300,000 rows of nine columns (the diamonds, again and again) against the fast endpoint, which parses every row, and
 # against the real Azure ML inference server. PostgreSQL 15, fsync off on both sides of every comparison.
@@ -233,12 +233,29 @@ auto_against_fixed() {
 	report "$2, rows/s, auto : best fixed setting" "$(calc "$ROWS / $auto" 0)/s" "$(calc "$ROWS / $best" 0)/s" "$(calc "$best / $auto")" '>=' 0.9
 }
 
+# Drift of nine columns, 1,000,000 rows a side: beside counting their distinct values, and beside Python with scipy.
+bench_drift() {
+	local i counts=() ours=() theirs=() c o t columns=''
+	need_venv scoring
+	sql -c "CREATE TABLE drifting AS SELECT g > 1000000 AS current, d.carat * (1 + (g > 1000000)::int / 100.0) AS carat, cut, color, clarity, depth, \"table\", x + random() AS x, y, z
+		FROM generate_series(1, 2000000) g JOIN diamonds d ON d.id = g % 53940 + 1" -c "VACUUM ANALYZE drifting"
+	for i in carat cut color clarity depth '"table"' x y z; do columns+=", count(DISTINCT $i)"; done
+	for ((i = 0; i < RUNS; i++)); do
+		counts+=("$(seconds "SELECT ${columns#, } FROM drifting")")
+		ours+=("$(seconds "SELECT * FROM ml_score.drift('SELECT $DIAMOND FROM drifting WHERE NOT current', 'SELECT $DIAMOND FROM drifting WHERE current')")")
+		theirs+=("$("$CACHE/venv-scoring/bin/python" "$ROOT/tests/bench/drift_client.py" "$PGBIN/psql -Xq -d bench" drifting 2>"$RUN/drift_client.log")")
+	done
+	c=$(printf '%s\n' "${counts[@]}" | median) o=$(printf '%s\n' "${ours[@]}" | median) t=$(printf '%s\n' "${theirs[@]}" | median)
+	report "drift, 2 x 1,000,000 rows : count(DISTINCT) of the nine columns" "${o}s" "${c}s" "$(calc "$o / $c")" '<=' 3
+	report "the same : Python that fetches them, pandas and scipy" "${o}s" "$(calc "$t")s" "$(calc "$t / $o")" '>=' 1
+}
+
 make_state_dirs
 new_run_dir bench
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 prepare
-[ $# -gt 0 ] || set -- copy client real latency single memory preload auto
+[ $# -gt 0 ] || set -- copy client real latency single memory preload auto drift
 for name; do "bench_$name"; done
 
 printf '\n%-66s %14s %14s %8s %9s %s\n' "What ($(nproc) cores, $ROWS rows)" ours beside ratio wanted met
