@@ -53,6 +53,9 @@ SELECT '\x4401'::ml_score.distribution;
 SELECT '\x44016e0604746578740000014010000000000000014010000000000000000000'::ml_score.distribution;
 SELECT '\x440263060474657874000000'::ml_score.distribution;
 SELECT '\x4401630804746578740000020161'::ml_score.distribution;
+SELECT '\x4401630604746578740000010261ff00'::ml_score.distribution;
+SELECT '\x44016306047465ff74000001026162'::ml_score.distribution;
+SELECT '\x44016306047465ff7400000102616200'::ml_score.distribution;
 SELECT '\x440163080474657874000002016100'::ml_score.distribution;
 \echo :LAST_ERROR_SQLSTATE
 -- aggregates: nothing, NULLs, windows

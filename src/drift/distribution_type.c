@@ -68,13 +68,23 @@ mls_distribution_make(MlsCounts *source, const char *type)
 	return PointerGetDatum(out.data);
 }
 
+/* What comes from outside: its words must be text of this database. */
+static Datum
+check_input(Datum bytes)
+{
+	MlsDistribution *distribution = mls_distribution_get(bytes);
+	MlsCount count;
+
+	pg_verifymbstr(distribution->type, (int) strlen(distribution->type), false);
+	while (!distribution->totals.numeric && distribution->counts.next(&distribution->counts, &count))
+		pg_verifymbstr(count.word, (int) count.len, false);
+	return bytes;
+}
+
 Datum
 mls_distribution_in(PG_FUNCTION_ARGS)
 {
-	Datum bytes = DirectFunctionCall1(byteain, PG_GETARG_DATUM(0));
-
-	mls_distribution_get(bytes);
-	PG_RETURN_DATUM(bytes);
+	PG_RETURN_DATUM(check_input(DirectFunctionCall1(byteain, PG_GETARG_DATUM(0))));
 }
 
 Datum
@@ -94,10 +104,7 @@ mls_distribution_out(PG_FUNCTION_ARGS)
 Datum
 mls_distribution_recv(PG_FUNCTION_ARGS)
 {
-	Datum bytes = DirectFunctionCall1(bytearecv, PG_GETARG_DATUM(0));
-
-	mls_distribution_get(bytes);
-	PG_RETURN_DATUM(bytes);
+	PG_RETURN_DATUM(check_input(DirectFunctionCall1(bytearecv, PG_GETARG_DATUM(0))));
 }
 
 Datum

@@ -46,6 +46,7 @@ out=$(sql 2>&1 <<-EOF
 EOF
 )
 like "$out" "temporary file" "little work_mem: temporary files are used"
+unlike "$out" "leak" "and closed"
 is "$(sql "SELECT count(*) FROM spilled a JOIN got b USING (dataset, formulas, feature) WHERE a::text = b::text")" 2 "and the figures are the very same"
 sql "CREATE TABLE many AS SELECT md5(i::text) AS id FROM generate_series(1, 20000) i, generate_series(1, 2)"
 is "$(sql "SET work_mem = '64kB'; SELECT population_stability_index, jensen_shannon_distance, chi_squared_statistic, out_of_bounds_rate FROM ml_score.drift('SELECT id FROM many', 'SELECT id FROM many ORDER BY id DESC')")" \
@@ -123,6 +124,14 @@ performance="SELECT bool_and(same(g, e)) AND count(*) = 12 FROM (SELECT ARRAY[ml
 is "$(sql "$performance")" t "performance over a join with the truth is scikit-learn's"
 like "$(sql "$parallel EXPLAIN $performance")" "Partial Aggregate" "it is planned in parallel"
 is "$(sql "$parallel $performance")" t "and is the same"
+
+# Prediction drift: the queries may score.
+need_peer fast
+fast_function priced "/tag/drift$PGVER"
+diamonds_table 400
+is "$(sql "SELECT * FROM ml_score.drift('SELECT priced($DIAMOND) AS worth FROM diamonds WHERE id <= 300', 'SELECT priced($DIAMOND) AS worth FROM diamonds WHERE id > 200')")" \
+	"$(sql "SELECT * FROM ml_score.drift('SELECT $FAST_SCORE AS worth FROM diamonds WHERE id <= 300', 'SELECT $FAST_SCORE AS worth FROM diamonds WHERE id > 200')")" "prediction drift: of scores, made on the way"
+cmp_ok "$(stats_of "drift$PGVER" max_rows)" '>' 1 "in batches"
 
 # The queries run as the caller, once, and write nothing.
 sql "DROP ROLE IF EXISTS onlooker; CREATE ROLE onlooker LOGIN; CREATE TABLE secret (a int)" 2>/dev/null
