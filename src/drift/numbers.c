@@ -142,6 +142,8 @@ mls_numbers_merge(MlsNumbers *numbers, const MlsNumberCount *sorted, int64 nsort
 	int64 to = end;
 	MlsNumberCount *entries;
 
+	if (nsorted == 0)
+		return;
 	reserve_entries(numbers, end);
 	entries = numbers->entries;
 	while (theirs >= 0)
