@@ -113,8 +113,17 @@ mls_identity_scope(const MlsServer *server)
 {
 	if (server->scope != NULL)
 		return pstrdup(server->scope);
-	return pstrdup(server->type == MLS_SERVER_BLOB ? "https://storage.azure.com/.default"
-												   : "https://ml.azure.com/.default");
+	switch (server->type)
+	{
+		case MLS_SERVER_BLOB:
+			return pstrdup("https://storage.azure.com/.default");
+		case MLS_SERVER_EVENTHUBS:
+			/* The namespace is the resource: the first broker's host. */
+			return psprintf("https://%.*s/.default", (int) strcspn(server->bootstrap_servers, ":,"),
+							server->bootstrap_servers);
+		default:
+			return pstrdup("https://ml.azure.com/.default");
+	}
 }
 
 MlsCacheKey

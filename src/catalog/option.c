@@ -107,7 +107,7 @@ static const TypeRule type_rules[] = {
 						 AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_SAS) | AUTH(MLS_AUTH_SHARED_KEY) | AUTH(MLS_AUTH_ENTRA)},
 	[MLS_SERVER_EVENTHUBS] = {"eventhubs", "bootstrap_servers",
 							  "Give the brokers: OPTIONS (bootstrap_servers 'NAMESPACE.servicebus.windows.net:9093').",
-							  NULL, AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_CONNECTION_STRING)},
+							  NULL, AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_CONNECTION_STRING) | AUTH(MLS_AUTH_ENTRA)},
 	[MLS_SERVER_REGISTRY] = {"registry", "url", "Give the schema registry's URL: OPTIONS (url 'https://...').", NULL,
 							 AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_BASIC)},
 };

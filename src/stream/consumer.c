@@ -16,6 +16,7 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "stream/ask.h"
+#include "stream/login.h"
 
 #define QUEUE_EVENTS 100000
 #define QUEUE_KBYTES 24576
@@ -25,6 +26,7 @@
 struct MlsConsumer
 {
 	rd_kafka_t *client;
+	MlsLogin *login; /* or NULL */
 	rd_kafka_topic_t *topic;
 	rd_kafka_queue_t *queue;
 	char *topic_name;
@@ -145,6 +147,7 @@ mls_consumer_open(const MlsServer *server, Oid userid, const char *topic, const 
 		before_shmem_exit(close_at_exit, 0);
 	exit_registered = true;
 
+	consumer->login = mls_login_open(server, userid);
 	conf = configure(server, userid, group, consumer);
 	consumer->client = start_client(conf, error, sizeof(error));
 	if (consumer->client == NULL)
@@ -154,6 +157,7 @@ mls_consumer_open(const MlsServer *server, Oid userid, const char *topic, const 
 				errmsg("could not start a client for server \"%s\"", server->name),
 				errdetail("librdkafka says: %s", error));
 	}
+	mls_login_keep(consumer->login, consumer->client);
 	consumer->topic_name = strdup(topic);
 	consumer->topic = rd_kafka_topic_new(consumer->client, topic, NULL);
 	if (consumer->topic == NULL)
@@ -178,6 +182,7 @@ mls_consumer_close(MlsConsumer *consumer)
 	/* Without the group's farewell: there is no group, and it may wait for a broker that is gone. */
 	if (consumer->client != NULL)
 		rd_kafka_destroy_flags(consumer->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	mls_login_close(consumer->login);
 	if (consumer->pipe[0] >= 0)
 		close(consumer->pipe[0]);
 	if (consumer->pipe[1] >= 0)
@@ -394,8 +399,11 @@ mls_consumer_take(MlsConsumer *consumer, rd_kafka_message_t **messages, int max)
 void
 mls_consumer_wait(MlsConsumer *consumer, long ms, uint32 wait_event)
 {
-	int fired = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-								  consumer->pipe[0], ms, wait_event);
+	int fired;
+
+	mls_login_keep(consumer->login, consumer->client);
+	fired = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+							  consumer->pipe[0], ms, wait_event);
 
 	if ((fired & WL_LATCH_SET) != 0)
 		ResetLatch(MyLatch);

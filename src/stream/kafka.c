@@ -12,6 +12,7 @@
 #include "commands/defrem.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "stream/login.h"
 #include "transport/http.h"
 #include "utils/builtins.h"
 
@@ -300,5 +301,7 @@ mls_kafka_configure(const MlsServer *server, Oid userid)
 		mls_kafka_set(conf, "ssl.ca.location", server->ca_file);
 	if (server->auth == MLS_AUTH_CONNECTION_STRING)
 		set_connection_string(conf, server, userid);
+	if (server->auth == MLS_AUTH_ENTRA)
+		mls_login_configure(conf);
 	return conf;
 }

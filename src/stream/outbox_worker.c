@@ -53,6 +53,7 @@ static void
 open_producer(OutboxWorker *w)
 {
 	MlsServer *server;
+	MlsLogin *login;
 	AclResult acl;
 
 	if (w->producer && w->generation == mls_server_generation() && !mls_producer_is_broken(w->producer))
@@ -65,7 +66,8 @@ open_producer(OutboxWorker *w)
 	acl = object_aclcheck(ForeignServerRelationId, w->server, w->worker->owner, ACL_USAGE);
 	if (acl != ACLCHECK_OK)
 		aclcheck_error(acl, OBJECT_FOREIGN_SERVER, server->name);
-	w->producer = mls_producer_open(mls_kafka_configure(server, w->worker->owner));
+	login = mls_login_open(server, w->worker->owner);
+	w->producer = mls_producer_open(mls_kafka_configure(server, w->worker->owner), login);
 }
 
 static Blocked *

@@ -18,6 +18,7 @@ struct MlsProducer
 	rd_kafka_t *client;
 	int open; /* events without a report */
 	char trouble[256];
+	MlsLogin *login; /* or NULL */
 };
 
 static void
@@ -60,7 +61,7 @@ close_at_exit(int code, Datum arg)
 }
 
 MlsProducer *
-mls_producer_open(rd_kafka_conf_t *conf)
+mls_producer_open(rd_kafka_conf_t *conf, MlsLogin *login)
 {
 	MlsProducer *producer = calloc(1, sizeof(MlsProducer));
 	char error[512];
@@ -68,6 +69,7 @@ mls_producer_open(rd_kafka_conf_t *conf)
 	if (producer == NULL)
 	{
 		rd_kafka_conf_destroy(conf);
+		mls_login_close(login);
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
 	}
 	mls_kafka_set(conf, "enable.idempotence", "true");
@@ -80,10 +82,12 @@ mls_producer_open(rd_kafka_conf_t *conf)
 	if (producer->client == NULL)
 	{
 		rd_kafka_conf_destroy(conf);
+		mls_login_close(login);
 		free(producer);
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("could not make a Kafka producer"),
 				errdetail("librdkafka says: %s", error));
 	}
+	producer->login = login;
 	before_shmem_exit(close_at_exit, PointerGetDatum(producer));
 	return producer;
 }
@@ -95,6 +99,7 @@ mls_producer_close(MlsProducer *producer)
 	rd_kafka_purge(producer->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 	rd_kafka_poll(producer->client, 0);
 	rd_kafka_destroy(producer->client);
+	mls_login_close(producer->login);
 	free(producer);
 }
 
@@ -131,6 +136,7 @@ mls_producer_send(MlsProducer *producer, MlsOutEvent *events, int n, uint32 wait
 {
 	int handed = 0;
 
+	mls_login_keep(producer->login, producer->client);
 	producer->open = 0;
 	while (handed < n || producer->open > 0)
 	{

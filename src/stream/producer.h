@@ -5,6 +5,7 @@
 #define MLS_PRODUCER_H
 
 #include "stream/kafka.h"
+#include "stream/login.h"
 
 typedef struct MlsProducer MlsProducer;
 
@@ -32,10 +33,10 @@ typedef struct MlsOutEvent
 } MlsOutEvent;
 
 /*
- * A client with this configuration, which it takes over, connected in the background. malloc'd; closed by
+ * A client with this configuration and login (or NULL), which it takes over, connected in the background. malloc'd; closed by
  * mls_producer_close, or as the process exits. Raises what librdkafka does not like of the configuration.
  */
-extern MlsProducer *mls_producer_open(rd_kafka_conf_t *conf);
+extern MlsProducer *mls_producer_open(rd_kafka_conf_t *conf, MlsLogin *login);
 extern void mls_producer_close(MlsProducer *producer);
 
 /*

@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
@@ -136,7 +137,7 @@ open_shared(const MlsEntryKey *key, const MlsServer *server)
 	{
 		LWLockRelease(shared_lock);
 		LWLockAcquire(shared_lock, LW_EXCLUSIVE);
-		if (hash_get_num_entries(shared_entries) >= mls_max_endpoints)
+		if (hash_get_num_entries(shared_entries) >= mls_max_endpoints && IsTransactionState())
 			drop_stale_entries();
 		if (hash_get_num_entries(shared_entries) < mls_max_endpoints)
 		{
