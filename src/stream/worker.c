@@ -690,7 +690,7 @@ work(StreamWorker *w)
 	{
 		(void) fetch(w); /* what librdkafka tells comes this way too */
 		show_trouble(w);
-		mls_worker_sleep(FIRST_BACKOFF_MS, wait_to_retry);
+		mls_consumer_wait(w->consumer, FIRST_BACKOFF_MS, wait_to_retry);
 		return;
 	}
 	answer_questions(w);

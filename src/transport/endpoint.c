@@ -71,6 +71,14 @@ copy_server(const MlsServer *server)
 	copy->deployment = copy_string(server->deployment);
 	copy->ca_file = copy_string(server->ca_file);
 	copy->proxy = copy_string(server->proxy);
+	copy->authority_host = copy_string(server->authority_host);
+	copy->authority_ca_file = copy_string(server->authority_ca_file);
+	copy->scope = copy_string(server->scope);
+	copy->identity_client_id = copy_string(server->identity_client_id);
+	copy->identity_object_id = copy_string(server->identity_object_id);
+	copy->identity_resource_id = copy_string(server->identity_resource_id);
+	copy->endpoint_id = copy_string(server->endpoint_id);
+	copy->management_url = copy_string(server->management_url);
 	return copy;
 }
 

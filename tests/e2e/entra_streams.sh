@@ -3,7 +3,7 @@
 . "$(dirname "$0")/../lib/tap.sh"
 [ "$PGVER" = 16 ] || skip_all "the broker is the same for every version"
 . "$(dirname "$0")/../lib/identity.sh"
-need_peer kafka
+need_peer kafka azurite_https batch_endpoint
 T=entra_$PGVER
 kafka_topic "$T" 1
 kafka_topic "$T-out" 1
@@ -35,4 +35,20 @@ wait_until 40 "SELECT bool_or(last_error ~ 'AADSTS7000215') FROM ml_score.stat_s
 ok $? "and so does what the token service says" "$(sql "SELECT * FROM ml_score.stat_stream WHERE stream = 'refused'")"
 is "$(sql "SELECT count(*) FROM ml_score.stat_stream s WHERE s::text ~ 'hidden'")" 0 "without the secret"
 sql "SELECT ml_score.drop_stream('refused'); SELECT ml_score.drop_stream('entra')" >/dev/null
+
+# stores and batch endpoints
+BLOB_PEER=azurite_https
+blob_container entra-streams
+common="auth 'entra', credential 'client_secret', authority_ca_file '$IDENTITY_CA', authority_host '$IDENTITY_URL', retry_base_delay '10ms'"
+sql "CREATE SERVER lake TYPE 'blob' FOREIGN DATA WRAPPER ml_score OPTIONS (url '$(blob_url entra-streams)', ca_file '$BLOB_CA', $common);
+	CREATE SERVER jobs TYPE 'batch' FOREIGN DATA WRAPPER ml_score OPTIONS (url '$BATCH_URL', $common);
+	CREATE USER MAPPING FOR postgres SERVER lake OPTIONS (tenant_id 'jwt', client_id 'store', client_secret 's');
+	CREATE USER MAPPING FOR postgres SERVER jobs OPTIONS (tenant_id 'jwt', client_id 'store', client_secret 's')"
+is "$(sql "SELECT string_agg(step, ', ') FILTER (WHERE ok), string_agg(message, ', ') FILTER (WHERE NOT ok) FROM ml_score.check_server('lake')")" \
+	"credential, write, list, read, delete|" "Azurite takes our token for every step"
+is "$(sql "SELECT bool_and(ok) FROM ml_score.check_server('jobs') WHERE step IN ('credential', 'look at a job')")" t "so does the batch endpoint"
+is "$(sql "SELECT string_agg(scope, ' ' ORDER BY scope) FROM ml_score.token_status WHERE identity = 'store'")" \
+	"https://ml.azure.com/.default https://storage.azure.com/.default" "each has a token of its own scope"
+sql "ALTER SERVER lake OPTIONS (ADD scope 'https://ml.azure.com/.default')"
+like "$(sql "SELECT string_agg(message, ', ') FROM ml_score.check_server('lake') WHERE NOT ok")" "denied|credential|403" "and a token for something else is refused"
 done_testing
