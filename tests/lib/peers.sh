@@ -9,6 +9,8 @@
 #   fault_server      misbehaves in every way (peers/fault_server.py)
 #   registry          a schema registry (peers/registry.py)
 #   kafka             Apache Kafka as Event Hubs speaks it (kafka.sh)
+#   run_history       the run-history API of an Azure ML workspace (peers/run_history.py)
+#   telemetry_sink    Application Insights and an OTLP collector (peers/telemetry_sink.py)
 #   toxiproxy         spoils connections to other peers (toxiproxy.sh)
 #   azurite           Azure's storage emulator, and azurite_https (azurite.sh)
 #   batch_endpoint    an Azure ML batch endpoint, played, whose jobs are real (batch.sh)
@@ -69,6 +71,10 @@ launch() {
 	identity_server)
 		need_token_key
 		start_peer "$name" "$port" /usr/bin/python3 "$ROOT/tests/peers/identity_server.py" --port "$port"
+		;;
+	telemetry_sink)
+		need_venv telemetry
+		start_peer "$name" "$port" "$CACHE/venv-telemetry/bin/python" "$ROOT/tests/peers/telemetry_sink.py" --port "$port"
 		;;
 	kafka)
 		start_kafka
