@@ -143,6 +143,207 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mls_purge_outbox';
 COMMENT ON FUNCTION ml_score.purge_outbox(name) IS
 'removes events from ml_score.outbox that cannot be sent any more: those that the hub refused for good, and those whose server or sender was dropped; of this server only, if one is named. Events of roles that the caller is a member of; how many they were.';
 
+/* Runs: events of Azure Machine Learning, and a row for each pipeline or step run. */
+
+CREATE TABLE ml_score.run_event (
+    workspace_id text NOT NULL,
+    id text NOT NULL,
+    type text NOT NULL,
+    event_time timestamptz,
+    source text NOT NULL,
+    subject text,
+    run_id text,
+    experiment text,
+    status text,
+    data jsonb,
+    received_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    PRIMARY KEY (workspace_id, id)
+);
+CREATE INDEX run_event_run ON ml_score.run_event (workspace_id, run_id) WHERE run_id IS NOT NULL;
+CREATE INDEX run_event_received ON ml_score.run_event (received_at);
+COMMENT ON TABLE ml_score.run_event IS
+'the events that ml_score.ingest_event took, each once. Rows may be deleted: ml_score.run_metric keeps what they said.';
+COMMENT ON COLUMN ml_score.run_event.workspace_id IS 'the workspace''s ARM id in lower case, taken from source';
+COMMENT ON COLUMN ml_score.run_event.id IS 'the event''s own id: one that comes again is not stored again';
+COMMENT ON COLUMN ml_score.run_event.type IS 'RunStatusChanged, RunCompleted, ModelRegistered, ModelDeployed, DatasetDriftDetected, or what Azure adds, without Microsoft.MachineLearningServices';
+COMMENT ON COLUMN ml_score.run_event.event_time IS 'when it happened; NULL when the event does not say';
+COMMENT ON COLUMN ml_score.run_event.source IS 'Event Grid''s topic or CloudEvents'' source, as it came; empty when there is none';
+COMMENT ON COLUMN ml_score.run_event.run_id IS 'the run that it is about; of a DatasetDriftDetected the run that found the drift';
+COMMENT ON COLUMN ml_score.run_event.status IS 'runStatus, as it came';
+COMMENT ON COLUMN ml_score.run_event.experiment IS 'experimentName, as it came';
+COMMENT ON COLUMN ml_score.run_event.subject IS 'what it is about within the workspace, as it came';
+COMMENT ON COLUMN ml_score.run_event.data IS 'the event''s data, as it came';
+COMMENT ON COLUMN ml_score.run_event.received_at IS 'when it was ingested';
+
+CREATE TABLE ml_score.run_metric (
+    workspace_id text NOT NULL,
+    run_id text NOT NULL,
+    parent_run_id text,
+    experiment_id text,
+    experiment text,
+    workspace text,
+    resource_group text,
+    subscription_id text,
+    run_type text,
+    status text,
+    compute_target text,
+    compute_type text,
+    docker_image text,
+    snapshot_id text,
+    script text,
+    step_type text,
+    node_id text,
+    created_at timestamptz,
+    start_time timestamptz,
+    end_time timestamptz,
+    execution_time_ms bigint,
+    queue_time_ms bigint,
+    error text,
+    extra jsonb NOT NULL,
+    looked_up_at timestamptz,
+    facts jsonb NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    PRIMARY KEY (workspace_id, run_id)
+) WITH (fillfactor = 70);
+CREATE INDEX run_metric_parent ON ml_score.run_metric (workspace_id, parent_run_id) WHERE parent_run_id IS NOT NULL;
+COMMENT ON TABLE ml_score.run_metric IS
+'a row for each pipeline or step run: what its events and the run history said, merged so that neither order nor repetition matters.';
+COMMENT ON COLUMN ml_score.run_metric.workspace_id IS 'the workspace''s ARM id in lower case; empty when the events did not say';
+COMMENT ON COLUMN ml_score.run_metric.parent_run_id IS 'the pipeline run that a step belongs to (azureml.pipelinerunid, else the run history''s parentRunId)';
+COMMENT ON COLUMN ml_score.run_metric.run_id IS 'the run''s id, unique within its workspace';
+COMMENT ON COLUMN ml_score.run_metric.experiment_id IS 'the experiment''s id';
+COMMENT ON COLUMN ml_score.run_metric.experiment IS 'the experiment''s name';
+COMMENT ON COLUMN ml_score.run_metric.workspace IS 'name of the workspace';
+COMMENT ON COLUMN ml_score.run_metric.resource_group IS 'its resource group';
+COMMENT ON COLUMN ml_score.run_metric.subscription_id IS 'its subscription';
+COMMENT ON COLUMN ml_score.run_metric.run_type IS 'such as azureml.PipelineRun, azureml.StepRun';
+COMMENT ON COLUMN ml_score.run_metric.compute_target IS 'name of the compute that it ran on';
+COMMENT ON COLUMN ml_score.run_metric.compute_type IS 'such as AmlCompute';
+COMMENT ON COLUMN ml_score.run_metric.docker_image IS 'base image of the environment';
+COMMENT ON COLUMN ml_score.run_metric.snapshot_id IS 'of the code (property ContentSnapshotId)';
+COMMENT ON COLUMN ml_score.run_metric.script IS 'what was run';
+COMMENT ON COLUMN ml_score.run_metric.step_type IS 'of a pipeline''s step, such as PythonScriptStep';
+COMMENT ON COLUMN ml_score.run_metric.node_id IS 'of the step in its pipeline''s graph';
+COMMENT ON COLUMN ml_score.run_metric.updated_at IS 'when the row last learnt anything';
+COMMENT ON COLUMN ml_score.run_metric.status IS 'as the run history spells it (Completed, Failed, Canceled, Running, ...): once a run is over it stays so, else the latest';
+COMMENT ON COLUMN ml_score.run_metric.created_at IS 'when the run was made, as the run history has it; before that, the time of the first event';
+COMMENT ON COLUMN ml_score.run_metric.start_time IS 'when it began to run, as the run history has it; before that, the time of the first event with status Running';
+COMMENT ON COLUMN ml_score.run_metric.end_time IS 'when it was over, as the run history has it; before that, the time of the first event that says so';
+COMMENT ON COLUMN ml_score.run_metric.execution_time_ms IS 'milliseconds from start_time to end_time';
+COMMENT ON COLUMN ml_score.run_metric.queue_time_ms IS 'milliseconds from created_at to start_time';
+COMMENT ON COLUMN ml_score.run_metric.error IS 'code and message of the run''s error, as the run history has it';
+COMMENT ON COLUMN ml_score.run_metric.extra IS 'all tags, all properties, and name and description of the run';
+COMMENT ON COLUMN ml_score.run_metric.looked_up_at IS 'when the run history told of the run as it was when it was over; NULL before';
+COMMENT ON COLUMN ml_score.run_metric.facts IS 'what the other columns are made of: for each fact its rank, its time and its value';
+
+CREATE TABLE ml_score.run_lookup (
+    workspace_id text NOT NULL,
+    run_id text NOT NULL,
+    asked_by xid8 NOT NULL,
+    attempts integer NOT NULL DEFAULT 0,
+    due_at timestamptz NOT NULL,
+    last_error text,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    PRIMARY KEY (workspace_id, run_id)
+) WITH (fillfactor = 50);
+CREATE INDEX run_lookup_due ON ml_score.run_lookup (workspace_id, due_at);
+COMMENT ON TABLE ml_score.run_lookup IS
+'runs that are to be looked up at the run history: at due_at, if there is a server of TYPE ''workspace'' for them. A row is gone when it is done, or after a day of failures.';
+COMMENT ON COLUMN ml_score.run_lookup.workspace_id IS 'as in ml_score.run_metric';
+COMMENT ON COLUMN ml_score.run_lookup.run_id IS 'the run';
+COMMENT ON COLUMN ml_score.run_lookup.due_at IS 'when it is looked up at the earliest';
+COMMENT ON COLUMN ml_score.run_lookup.created_at IS 'when it was asked for first';
+COMMENT ON COLUMN ml_score.run_lookup.asked_by IS 'the transaction that asked for it last';
+COMMENT ON COLUMN ml_score.run_lookup.attempts IS 'look-ups that failed since the last event';
+COMMENT ON COLUMN ml_score.run_lookup.last_error IS 'why the last one failed';
+
+CREATE VIEW ml_score.run_workspace AS
+    SELECT s.oid AS server, s.srvname AS name, s.srvowner AS owner,
+           pg_catalog.rtrim(pg_catalog.lower(o.option_value), '/') AS workspace_id
+    FROM pg_catalog.pg_foreign_server s
+        JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid OPERATOR(pg_catalog.=) s.srvfdw
+        CROSS JOIN LATERAL pg_catalog.pg_options_to_table(s.srvoptions) o
+    WHERE w.fdwname OPERATOR(pg_catalog.=) 'ml_score' AND s.srvtype OPERATOR(pg_catalog.=) 'workspace'
+        AND o.option_name OPERATOR(pg_catalog.=) 'arm_id'
+        AND pg_catalog.has_function_privilege(s.srvowner, 'ml_score.ingest_event(jsonb)', 'EXECUTE');
+COMMENT ON VIEW ml_score.run_workspace IS
+'servers of TYPE ''workspace'' whose owner may ingest events: their runs are looked up';
+COMMENT ON COLUMN ml_score.run_workspace.server IS 'oid of the server';
+COMMENT ON COLUMN ml_score.run_workspace.name IS 'its name';
+COMMENT ON COLUMN ml_score.run_workspace.owner IS 'its owner, in whose name and with whose credential runs are looked up';
+COMMENT ON COLUMN ml_score.run_workspace.workspace_id IS 'its workspace, as in ml_score.run_metric';
+
+CREATE FUNCTION ml_score.ingest_event(event jsonb) RETURNS integer
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mls_ingest_event';
+REVOKE EXECUTE ON FUNCTION ml_score.ingest_event(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION ml_score.ingest_event(jsonb) IS
+'takes events of Azure Machine Learning: one, or an array of them, in the schema of Event Grid or of CloudEvents, keys in any letter case. They go into ml_score.run_event, what they say of runs into ml_score.run_metric. Returns how many were new.
+Events that are there already (same workspace and id) and events of other services are passed over. Runs are looked up at the run history after commit, if there is a server of TYPE ''workspace'' for them.
+Transactions that ingest events wait for each other. The caller needs EXECUTE; nobody but superusers has it until it is granted.
+Errors: invalid_parameter_value for an event without id or type, or of a run without its id, or with a time that is none; those of decoding.';
+
+/* Runs that go to Application Insights and OpenTelemetry. */
+
+CREATE TABLE ml_score.run_destination (
+    id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+    server text NOT NULL UNIQUE,
+    owner regrole NOT NULL,
+    paused_until timestamptz,
+    last_error text,
+    last_error_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON SEQUENCE ml_score.run_destination_id_seq IS 'numbers of destinations of runs';
+COMMENT ON TABLE ml_score.run_destination IS 'servers that ml_score.forward_runs sends runs to';
+COMMENT ON COLUMN ml_score.run_destination.id IS 'what ml_score.run_forward calls it';
+COMMENT ON COLUMN ml_score.run_destination.server IS 'name of the server';
+COMMENT ON COLUMN ml_score.run_destination.created_at IS 'when ml_score.forward_runs was called';
+COMMENT ON COLUMN ml_score.run_destination.owner IS 'who sends them: with this role''s credential, and as long as it may use the server and read ml_score.run_metric';
+COMMENT ON COLUMN ml_score.run_destination.paused_until IS 'nothing is sent before: the quota was used up';
+COMMENT ON COLUMN ml_score.run_destination.last_error IS 'why runs were not accepted, the last time that happened';
+COMMENT ON COLUMN ml_score.run_destination.last_error_at IS 'when that was';
+
+CREATE TABLE ml_score.run_forward (
+    destination bigint NOT NULL REFERENCES ml_score.run_destination ON DELETE CASCADE,
+    workspace_id text NOT NULL,
+    run_id text NOT NULL,
+    state text NOT NULL DEFAULT 'pending' CHECK (state OPERATOR(pg_catalog.=) ANY (ARRAY['pending', 'sent', 'dropped'])),
+    attempts integer NOT NULL DEFAULT 0,
+    due_at timestamptz NOT NULL,
+    last_error text,
+    changed_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    PRIMARY KEY (destination, workspace_id, run_id)
+);
+CREATE INDEX run_forward_due ON ml_score.run_forward (destination, due_at) WHERE state OPERATOR(pg_catalog.=) 'pending';
+COMMENT ON TABLE ml_score.run_forward IS
+'the outbox: runs that are to go, or went, to a destination, each once. A run whose row is deleted may be sent again by ml_score.forward_runs.';
+COMMENT ON COLUMN ml_score.run_forward.destination IS 'the row of ml_score.run_destination';
+COMMENT ON COLUMN ml_score.run_forward.workspace_id IS 'as in ml_score.run_metric';
+COMMENT ON COLUMN ml_score.run_forward.run_id IS 'the run';
+COMMENT ON COLUMN ml_score.run_forward.changed_at IS 'when its state was last written';
+COMMENT ON COLUMN ml_score.run_forward.state IS 'pending; sent: accepted; dropped: refused for good';
+COMMENT ON COLUMN ml_score.run_forward.attempts IS 'times that it was sent and not accepted';
+COMMENT ON COLUMN ml_score.run_forward.due_at IS 'when a pending one is sent at the earliest';
+COMMENT ON COLUMN ml_score.run_forward.last_error IS 'why it was not accepted the last time';
+
+CREATE FUNCTION ml_score.forward_runs(server text, past boolean DEFAULT false) RETURNS bigint
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mls_forward_runs';
+COMMENT ON FUNCTION ml_score.forward_runs(text, boolean) IS
+'has each run''s row sent to a server of TYPE ''appinsights'' or ''otlp'' once the run is over and looked up (or cannot be looked up); the rows that are over already as well when past is true. Returns how many are in the outbox by that.
+The caller needs USAGE on the server, and SELECT on ml_score.run_metric, and keeps sending as long as he has both. Called again by the same role it only adds what is past.
+Errors: undefined_object for an unknown server, wrong_object_type, insufficient_privilege, duplicate_object when another role sends there, object_not_in_prerequisite_state without shared_preload_libraries.';
+
+CREATE FUNCTION ml_score.stop_forward_runs(server text) RETURNS void
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mls_stop_forward_runs';
+COMMENT ON FUNCTION ml_score.stop_forward_runs(text) IS
+'ends ml_score.forward_runs for a server, and empties its outbox. For who began it (or a member of that role).
+Errors: undefined_object when runs do not go there, insufficient_privilege.';
+
+GRANT SELECT ON ml_score.run_event, ml_score.run_metric, ml_score.run_lookup, ml_score.run_destination, ml_score.run_forward TO pg_monitor;
+
+SELECT pg_catalog.pg_extension_config_dump('ml_score.run_event', '');
+SELECT pg_catalog.pg_extension_config_dump('ml_score.run_metric', '');
+
 /* What scoring does, server by server. */
 
 CREATE FUNCTION ml_score.stat_endpoint(

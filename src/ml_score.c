@@ -7,9 +7,11 @@
 #include "batch/worker.h"
 #include "catalog/server.h"
 #include "miscadmin.h"
+#include "runs/lookup.h"
 #include "scoring/rewrite.h"
 #include "stream/outbox.h"
 #include "stream/stream.h"
+#include "telemetry/sender.h"
 #include "transport/exchange.h"
 #include "worker/worker.h"
 
@@ -32,5 +34,7 @@ _PG_init(void)
 	mls_stream_init();
 	mls_outbox_init();
 	mls_batch_init();
+	mls_lookup_init();
+	mls_telemetry_init();
 	mls_worker_init();
 }

@@ -121,6 +121,8 @@ mls_identity_scope(const MlsServer *server)
 			/* The namespace is the resource: the first broker's host. */
 			return psprintf("https://%.*s/.default", (int) strcspn(server->bootstrap_servers, ":,"),
 							server->bootstrap_servers);
+		case MLS_SERVER_APPINSIGHTS:
+			return pstrdup("https://monitor.azure.com/.default");
 		default:
 			return pstrdup("https://ml.azure.com/.default");
 	}

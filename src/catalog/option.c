@@ -21,6 +21,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "runs/workspace.h"
 #include "stream/kafka.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -41,6 +42,7 @@ typedef enum OptionKind
 	KIND_TEMPLATE,		/* char *, a URI with names in braces */
 	KIND_BROKERS,		/* char *, host:port, comma-separated */
 	KIND_PROPERTY,		/* one of librdkafka's; the name is "kafka." and its name */
+	KIND_WORKSPACE,		/* char *, the ARM id of a workspace */
 	KIND_TEXT,			/* char *, goes into an HTTP header */
 	KIND_NAME,			/* char *, letters, digits, ".", "-" */
 	KIND_SCOPE,			/* char *, of a token */
@@ -72,7 +74,10 @@ typedef struct Option
 #define BATCH (1U << MLS_SERVER_BATCH)
 #define BLOB (1U << MLS_SERVER_BLOB)
 #define REGISTRY (1U << MLS_SERVER_REGISTRY)
-#define HTTP (ONLINE | BATCH | BLOB | REGISTRY) /* the types that are talked to by HTTP */
+#define WORKSPACE (1U << MLS_SERVER_WORKSPACE)
+#define APPINSIGHTS (1U << MLS_SERVER_APPINSIGHTS)
+#define OTLP (1U << MLS_SERVER_OTLP)
+#define HTTP (ONLINE | BATCH | BLOB | REGISTRY | WORKSPACE | APPINSIGHTS | OTLP) /* those talked to by HTTP */
 #define EVENTHUBS (1U << MLS_SERVER_EVENTHUBS)
 #define EVERY (HTTP | EVENTHUBS)
 
@@ -110,6 +115,15 @@ static const TypeRule type_rules[] = {
 							  NULL, AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_CONNECTION_STRING) | AUTH(MLS_AUTH_ENTRA)},
 	[MLS_SERVER_REGISTRY] = {"registry", "url", "Give the schema registry's URL: OPTIONS (url 'https://...').", NULL,
 							 AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_BASIC)},
+	[MLS_SERVER_WORKSPACE] = {"workspace", "arm_id",
+							  "Give the workspace's ARM id: OPTIONS (arm_id '/subscriptions/ID/resourceGroups/NAME/"
+							  "providers/Microsoft.MachineLearningServices/workspaces/NAME').",
+							  NULL, AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_KEY) | AUTH(MLS_AUTH_ENTRA)},
+	[MLS_SERVER_APPINSIGHTS] = {"appinsights", "url",
+								"Give the IngestionEndpoint of the connection string: OPTIONS (url 'https://...').",
+								NULL, AUTH(MLS_AUTH_CONNECTION_STRING) | AUTH(MLS_AUTH_ENTRA)},
+	[MLS_SERVER_OTLP] = {"otlp", "url", "Give the collector's URL without /v1/metrics: OPTIONS (url 'https://...').",
+						 NULL, AUTH(MLS_AUTH_NONE) | AUTH(MLS_AUTH_KEY)},
 };
 
 static const OptionWord format_words[] = {{"auto", MLS_FORMAT_AUTO},
@@ -195,10 +209,11 @@ static const Option option_table[] = {
 	SERVER_OPTION(poll_min_interval, BATCH, KIND_DURATION, 10, MAX_DURATION_MS, FIELD(poll_min_interval_ms)),
 	SERVER_OPTION(poll_max_interval, BATCH, KIND_DURATION, 10, MAX_DURATION_MS, FIELD(poll_max_interval_ms)),
 	SERVER_OPTION(account, BLOB, KIND_TEXT, FIELD(account)),
+	SERVER_OPTION(arm_id, WORKSPACE, KIND_WORKSPACE, FIELD(arm_id)),
 	SERVER_OPTION(bootstrap_servers, EVENTHUBS, KIND_BROKERS, FIELD(bootstrap_servers)),
 	SERVER_OPTION(security_protocol, EVENTHUBS, KIND_ENUM, .words = protocol_words, FIELD(security_protocol)),
 	{ANY_PROPERTY, MLS_OPTION_OF_SERVER, EVENTHUBS, KIND_PROPERTY, FIELD(kafka_properties)},
-	MAPPING_OPTION(connection_string, EVENTHUBS, KIND_SECRET),
+	MAPPING_OPTION(connection_string, EVENTHUBS | APPINSIGHTS, KIND_SECRET),
 	SERVER_OPTION(credential, EVERY, KIND_ENUM, .words = credential_words, FIELD(credential)),
 	SERVER_OPTION(authority_host, EVERY, KIND_URL, FIELD(authority_host)),
 	SERVER_OPTION(authority_ca_file, EVERY, KIND_FILE, .superuser_only = true, FIELD(authority_ca_file)),
@@ -216,8 +231,8 @@ static const Option option_table[] = {
 	MAPPING_OPTION(client_certificate, EVERY, KIND_PEM),
 	MAPPING_OPTION(client_certificate_password, EVERY, KIND_SECRET),
 	MAPPING_OPTION(secondary_key, ONLINE, KIND_SECRET),
-	MAPPING_OPTION(key, ONLINE | BATCH, KIND_SECRET),
-	MAPPING_OPTION(token, ONLINE | BATCH, KIND_SECRET),
+	MAPPING_OPTION(key, ONLINE | BATCH | WORKSPACE | OTLP, KIND_SECRET),
+	MAPPING_OPTION(token, ONLINE | BATCH | WORKSPACE | OTLP, KIND_SECRET),
 	MAPPING_OPTION(username, REGISTRY, KIND_TEXT),
 	MAPPING_OPTION(password, REGISTRY, KIND_SECRET),
 	MAPPING_OPTION(sas_token, BLOB, KIND_SECRET),
@@ -351,6 +366,9 @@ mls_option_is_idle(const MlsServer *server, const char *name)
 {
 	/* What the control plane will say of a looked-up endpoint is not known here. */
 	if (server->endpoint_id != NULL && !server->auth_given)
+		return false;
+	/* Application Insights is told the key in any case. */
+	if (server->type == MLS_SERVER_APPINSIGHTS && strcmp(name, "connection_string") == 0)
 		return false;
 	return !is_used(server, name);
 }
@@ -526,6 +544,12 @@ parse_value(const Option *option, char *value)
 			if (!is_absolute_path(value))
 				raise_bad_value(option, value, "The value must be an absolute path on the database server.");
 			break;
+		case KIND_WORKSPACE:
+			if (!mls_workspace_is_id(value) || has_control_characters(value) || strpbrk(value, " %?#\\") != NULL)
+				raise_bad_value(option, value,
+								"The value must be like /subscriptions/ID/resourceGroups/NAME/providers/"
+								"Microsoft.MachineLearningServices/workspaces/NAME.");
+			break;
 		case KIND_TEMPLATE:
 			problem = mls_template_check(value);
 			if (problem != NULL)
@@ -623,6 +647,7 @@ store_value(MlsServer *server, const Option *option, const OptionValue *value)
 		case KIND_URL:
 		case KIND_PROXY_URL:
 		case KIND_FILE:
+		case KIND_WORKSPACE:
 		case KIND_TEMPLATE:
 		case KIND_BROKERS:
 		case KIND_TEXT:
@@ -791,6 +816,10 @@ mls_option_check_type(const char *name, MlsServerType type, List *options)
 		check_location(name, url, account);
 	if (type == MLS_SERVER_EVENTHUBS)
 		check_protocol(name, options);
+	if (type == MLS_SERVER_WORKSPACE && url == NULL)
+		ereport(ERROR, errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
+				errmsg("server \"%s\" needs the option \"url\"", name),
+				errhint("Give the region's API: OPTIONS (url 'https://REGION.api.azureml.ms')."));
 }
 
 /* Raise about an option that is unknown, or known at another place. */

@@ -152,6 +152,8 @@ mls_server_load(Oid serverid)
 		ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				errmsg("server \"%s\" has no type that this version of ml_score knows", foreign->servername),
 				errhint("Valid types are: %s.", mls_server_type_list()));
+	if (server->type == MLS_SERVER_APPINSIGHTS)
+		server->auth = MLS_AUTH_CONNECTION_STRING;
 	server->serverid = serverid;
 	server->name = foreign->servername;
 	mls_option_read(server, foreign->options);

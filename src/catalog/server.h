@@ -14,7 +14,10 @@ typedef enum MlsServerType
 	MLS_SERVER_BATCH,
 	MLS_SERVER_BLOB,
 	MLS_SERVER_EVENTHUBS,
-	MLS_SERVER_REGISTRY
+	MLS_SERVER_REGISTRY,
+	MLS_SERVER_WORKSPACE,
+	MLS_SERVER_APPINSIGHTS,
+	MLS_SERVER_OTLP
 } MlsServerType;
 
 typedef enum MlsAuth
@@ -26,7 +29,7 @@ typedef enum MlsAuth
 	MLS_AUTH_ENTRA,			   /* a token of Microsoft Entra */
 	MLS_AUTH_SAS,			   /* blob: the mapping's sas_token in every URL */
 	MLS_AUTH_SHARED_KEY,	   /* blob: every request signed with the account's key */
-	MLS_AUTH_CONNECTION_STRING /* eventhubs: SASL PLAIN as $ConnectionString */
+	MLS_AUTH_CONNECTION_STRING /* eventhubs: SASL PLAIN as $ConnectionString; appinsights: the key in the body */
 } MlsAuth;
 
 /* How brokers are talked to. */
@@ -112,6 +115,7 @@ typedef struct MlsServer
 	int poll_min_interval_ms;
 	int poll_max_interval_ms;
 	char *account;			 /* of blob servers; NULL: as the url says */
+	char *arm_id;			 /* of workspace servers */
 	char *bootstrap_servers; /* of eventhubs servers */
 	MlsSecurityProtocol security_protocol;
 	List *kafka_properties; /* of DefElem, names without "kafka." */

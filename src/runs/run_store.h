@@ -1,0 +1,26 @@
+/*
+ * run_store.h - ml_score.run_metric: merging what was learnt of a run into its row.
+ */
+#ifndef MLS_RUN_STORE_H
+#define MLS_RUN_STORE_H
+
+#include "runs/ledger.h"
+#include "runs/run_facts.h"
+
+/* Where facts of a run come from. */
+typedef enum MlsRunSource
+{
+	MLS_RUN_FROM_EVENT,	 /* it is to be looked up as well */
+	MLS_RUN_FROM_HISTORY /* it was */
+} MlsRunSource;
+
+/*
+ * Merge facts into the run's row, and have it looked up or forwarded where that is due. Between mls_ledger_open and
+ * mls_ledger_close, with the runs locked. workspace_id and run_id are in the server's encoding.
+ */
+extern void mls_run_store(const char *workspace_id, const char *run_id, const MlsRunFacts *facts, MlsRunSource source);
+
+/* Forward the run though nothing will be looked up any more. */
+extern void mls_run_forward_anyway(const char *workspace_id, const char *run_id);
+
+#endif
