@@ -65,5 +65,5 @@ wait_state() {
 
 # invoked JOB: how many jobs the service has that mention this one's folders.
 invoked() {
-	batch_jobs | grep -o "ml_score/$1-[0-9a-f-]*/in" | sort -u | wc -l
+	batch_jobs | grep -Eo "/$BOX/(paths/)?ml_score/$1-[0-9a-f-]*/in" | sort -u | wc -l
 }
