@@ -43,5 +43,6 @@ demo:
 	$(srcdir)/tests/demo.sh
 bench:
 	$(srcdir)/tests/bench/run.sh
+	$(srcdir)/tests/bench/batch.sh
 lint:
 	$(srcdir)/tests/lint.sh

@@ -3,6 +3,7 @@
 #
 #   tests/demo.sh           install what is missing (Debian 12, root or sudo), train, serve, score; leaves it running
 #   tests/demo.sh --once    the same, and ends everything afterwards
+#   tests/demo.sh --batch   a batch job instead: Azurite as the store, an endpoint with real jobs
 #   tests/demo.sh --stop    end what a demo left running
 #
 # It runs in a PostgreSQL of its own, on loopback and a private socket; the system's PostgreSQL is not touched.
@@ -117,6 +118,40 @@ await_job() {
 	quietly "SELECT cron.unschedule('score diamonds')" >/dev/null
 }
 
+# A query out to Azurite, a job of the endpoint's that runs the model on it, predictions back in a table.
+run_batch() {
+	local base store
+	title "A batch endpoint, and the store that it shares with the database"
+	step "starting Azurite and the batch endpoint"
+	need_peer batch_endpoint
+	blob_container demo >/dev/null
+	batch_datastore demo demo >/dev/null
+	batch_accept_token demo >/dev/null
+	base=${BATCH_URL%/jobs}
+	store="azureml://subscriptions/s/resourcegroups/g/workspaces/w/datastores/demo/paths/{path}"
+	show "CREATE EXTENSION IF NOT EXISTS ml_score;"
+	show "CREATE SERVER lake TYPE 'blob' FOREIGN DATA WRAPPER ml_score
+    OPTIONS (url '$(blob_url demo)', auth 'shared_key');"
+	quietly "CREATE USER MAPPING FOR PUBLIC SERVER lake OPTIONS (account_key '$BLOB_KEY')"
+	show "CREATE SERVER price_batch TYPE 'batch' FOREIGN DATA WRAPPER ml_score
+    OPTIONS (url '$BATCH_URL', auth 'key', storage 'lake',
+             input_uri '$store',
+             output_uri '$store',
+             jobs_url '$base/mferp/managementfrontend$BATCH_WORKSPACE/batchEndpoints/price-batch/jobs',
+             workspace_url '$base$BATCH_WORKSPACE');"
+	quietly "CREATE USER MAPPING FOR PUBLIC SERVER price_batch OPTIONS (key 'demo')"
+	show "SELECT name, step, ok FROM ml_score.check_server('price_batch');"
+	title "Every diamond out as files, a job on the endpoint, the predictions joined back by key"
+	show 'CREATE TABLE batch_price (id int PRIMARY KEY, price float8);'
+	show "SELECT ml_score.submit_batch('price_batch', target => 'batch_price', query =>
+    'SELECT id, carat, cut, color, clarity, depth, \"table\", x, y, z FROM diamonds');"
+	show "CALL ml_score.wait_batch(1, timeout => '5 minutes');"
+	show "SELECT date_trunc('milliseconds', at)::time AS at, state, message FROM ml_score.batch_job_event WHERE job = 1 ORDER BY 1;"
+	show "SELECT files, rows_out, rows_in, missing, azure_status FROM ml_score.batch_job;"
+	show 'SELECT count(*), round(avg(abs(b.price - d.price))) AS avg_error, round(corr(b.price, d.price)::numeric, 4) AS correlation
+FROM batch_price b JOIN diamonds d USING (id);'
+}
+
 tell() {
 	title "Done in $SECONDS s. It is all still running:"
 	cat <<-EOF
@@ -125,13 +160,14 @@ tell() {
 	EOF
 }
 
-once=
+once='' batch=''
 case ${1:-} in
 --stop)
 	stop_demo || die "no demo is running"
 	exit 0
 	;;
 --once) once=1 ;;
+--batch) batch=1 ;;
 -h | --help)
 	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
 	exit 0
@@ -147,11 +183,15 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 prepare
 load_diamonds
-connect_model
-schedule_job
-score_everything
-measure
-await_job
+if [ -n "$batch" ]; then
+	run_batch
+else
+	connect_model
+	schedule_job
+	score_everything
+	measure
+	await_job
+fi
 if [ -z "$once" ]; then
 	echo "$RUN" >"$WORK/demo.run"
 	trap - EXIT

@@ -1,6 +1,7 @@
 #!/bin/bash
-# A pg_cron job keeps a table scored.
+# A pg_cron job keeps a table scored; another one submits a batch job.
 . "$(dirname "$0")/../lib/tap.sh"
+. "$(dirname "$0")/../lib/batch_jobs.sh"
 [ "$PGVER" = 15 ] || skip_all "pg_cron comes with Debian's PostgreSQL 15 only"
 [ -f "$("$PGBIN/pg_config" --pkglibdir)/pg_cron.so" ] || skip_all "this PostgreSQL has no pg_cron"
 need_peer fast
@@ -8,14 +9,18 @@ start_cluster cron 15 "shared_preload_libraries = 'pg_cron,ml_score'" "cron.data
 use_cluster cron
 sql "CREATE EXTENSION ml_score; CREATE EXTENSION pg_cron"
 fast_function f ""
-diamonds_table 500
+batch_setup cron 500
 sql "CREATE TABLE scored (id int PRIMARY KEY, score float8)"
 sql "SELECT cron.schedule('score', '* * * * *', 'CALL ml_score.score_table(''diamonds'', ''scored'', ''f'', 200)')" >/dev/null
+sql "SELECT cron.schedule('batch', '* * * * *', 'SELECT ml_score.submit_batch(''pb'', query => ''$BATCH_QUERY'', target => ''price'', on_conflict => ''update'')')" >/dev/null
 wait_until 90 "SELECT count(*) = 500 FROM scored"
 ok $? "the job scores the table"
 is "$(sql "SELECT count(*) FROM scored JOIN diamonds USING (id) WHERE score IS DISTINCT FROM $FAST_SCORE")" 0 "with the right scores"
 wait_until 20 "SELECT status = 'succeeded' FROM cron.job_run_details ORDER BY runid LIMIT 1"
 is "$(sql "SELECT status FROM cron.job_run_details ORDER BY runid LIMIT 1")" succeeded "pg_cron saw it succeed"
+wait_until 60 "SELECT state = 'completed' FROM ml_score.batch_job ORDER BY id LIMIT 1"
+sql "SELECT cron.unschedule('batch')" >/dev/null
+is "$(job 1 state) $(stored)" "completed 500|500|1|500" "the batch job that it submitted completes"
 use_cluster main-15
 stop_cluster cron
 done_testing
