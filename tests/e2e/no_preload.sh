@@ -21,6 +21,15 @@ like "$(sql_error "SELECT f(1, 'a', 'b', 'c', 1, 1, 1, 1, 1); SET ml_score.nonse
 	"the prefix ml_score is reserved once the library is loaded"
 sql "ALTER SERVER f RENAME TO renamed_unseen"
 is "$(sql "SELECT f(1, 'a', 'b', 'c', 1, 1, 1, 1, 1)" 2>/dev/null)" 45 "functions follow a server that was renamed where the library was not loaded"
+
+. "$(dirname "$0")/../lib/identity.sh"
+identity_server token_unshared "auth 'entra', credential 'client_secret'"
+mapping token_unshared "tenant_id 'ok', client_id 'unshared-$PGVER', client_secret 's'"
+identity reset >/dev/null
+is "$(sql "SELECT sum(token_unshared(i)) FROM generate_series(1, 3) i; SELECT token_unshared(1); SELECT identity, fetches FROM ml_score.token_status" 2>/dev/null)" \
+	$'0\n0\nunshared-'"$PGVER|1" "a session fetches its token once"
+sql "SELECT token_unshared(1)" >/dev/null 2>&1
+is "$(identity "count?path=/ok/oauth2")" 2 "another session one of its own"
 use_cluster "main-$PGVER"
 stop_cluster "plain-$PGVER"
 done_testing
