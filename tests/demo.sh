@@ -2,6 +2,7 @@
 # demo.sh - 53,940 real diamonds, priced by a scikit-learn model behind Azure's own inference server, from plain SQL.
 #
 #   tests/demo.sh           install what is missing (Debian 12, root or sudo), train, serve, score; leaves it running
+#   tests/demo.sh --streams a stream besides: diamonds as events of a local Kafka that speaks as Event Hubs does, priced on the way
 #   tests/demo.sh --once    the same, and ends everything afterwards
 #   tests/demo.sh --batch   a batch job instead: Azurite as the store, an endpoint with real jobs
 #   tests/demo.sh --stop    end what a demo left running
@@ -152,6 +153,23 @@ run_batch() {
 FROM batch_price b JOIN diamonds d USING (id);'
 }
 
+stream_events() {
+	title "A stream: diamonds come as events and are priced on the way into a table, exactly once"
+	need_peer kafka
+	kafka_topic diamonds 4
+	"$PGBIN/psql" -XAtq -d demo -c 'SELECT row_to_json(d) FROM diamonds d' | kafka_produce diamonds -X linger.ms=50
+	show "CREATE SERVER hub TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score
+    OPTIONS (bootstrap_servers '$KAFKA_EVENTHUBS', auth 'connection_string', ca_file '$KAFKA_CA');"
+	quietly "CREATE USER MAPPING FOR PUBLIC SERVER hub OPTIONS (connection_string '$KAFKA_CONNECTION_STRING')"
+	show "CREATE TABLE priced (id int PRIMARY KEY, estimate float8, arrived timestamptz DEFAULT now());"
+	show "SELECT ml_score.create_stream('priced', server => 'hub', topic => 'diamonds', max_batch_rows => 5000,
+    columns => 'id int, carat float8, cut text, color text, clarity text, depth float8, \"table\" float8, x float8, y float8, z float8',
+    query => 'INSERT INTO priced SELECT id, diamond_price(carat, cut, color, clarity, depth, \"table\", x, y, z) FROM batch');"
+	show "SELECT ml_score.wait_stream('priced', '5 minutes');"
+	show "SELECT count(*), round(avg(abs(estimate - price))) AS mean_error FROM priced JOIN diamonds USING (id);"
+	show "SELECT stream, partition, state, next_offset, lag, events_per_second, rows, dead_letters FROM ml_score.stat_stream;"
+}
+
 tell() {
 	title "Done in $SECONDS s. It is all still running:"
 	cat <<-EOF
@@ -160,21 +178,24 @@ tell() {
 	EOF
 }
 
-once='' batch=''
-case ${1:-} in
---stop)
-	stop_demo || die "no demo is running"
-	exit 0
-	;;
---once) once=1 ;;
---batch) batch=1 ;;
--h | --help)
-	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
-	exit 0
-	;;
-'') ;;
-*) die "unknown option $1; see --help" ;;
-esac
+once='' batch='' streams=''
+while [ $# -gt 0 ]; do
+	case $1 in
+	--stop)
+		stop_demo || die "no demo is running"
+		exit 0
+		;;
+	--once) once=1 ;;
+	--batch) batch=1 ;;
+	--streams) streams=1 ;;
+	-h | --help)
+		sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
+		exit 0
+		;;
+	*) die "unknown option $1; see --help" ;;
+	esac
+	shift
+done
 
 make_state_dirs
 stop_demo || true
@@ -191,6 +212,7 @@ else
 	score_everything
 	measure
 	await_job
+	[ -z "$streams" ] || stream_events
 fi
 if [ -z "$once" ]; then
 	echo "$RUN" >"$WORK/demo.run"
