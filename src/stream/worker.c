@@ -50,7 +50,8 @@ typedef struct StreamWorker
 {
 	const MlsWorker *worker;
 	MlsStream *stream;
-	MemoryContext context; /* of the stream's definition and rows */
+	MemoryContext context; /* of the stream's definition */
+	MemoryContext rows_context;
 	MemoryContext batch_context;
 	MlsConsumer *consumer;
 	uint64 servers; /* mls_server_generation when the consumer was opened */
@@ -492,7 +493,8 @@ prepare_rows(StreamWorker *w)
 	if (w->rows != NULL && !mls_row_maker_outdated(w->rows))
 		return;
 	w->rows = NULL;
-	old = MemoryContextSwitchTo(w->context);
+	MemoryContextReset(w->rows_context);
+	old = MemoryContextSwitchTo(w->rows_context);
 	w->rows = mls_row_maker_create(w->stream);
 	MemoryContextSwitchTo(old);
 }
@@ -718,6 +720,27 @@ work(StreamWorker *w)
 	}
 }
 
+/* Have the schema fetched that the decoder wants, now that no transaction is open. NULL, or what went wrong. */
+static ErrorData *
+fetch_schema(StreamWorker *w)
+{
+	ErrorData *volatile error = NULL;
+
+	w->batch->wants_schema = false;
+	PG_TRY();
+	{
+		mls_event_fetch_schema(mls_row_maker_decoder(w->rows));
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(w->batch_context);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return error;
+}
+
 /* Something raised: show it, and decide what to do before the next try. */
 static void
 recover(StreamWorker *w, ErrorData *error)
@@ -727,9 +750,9 @@ recover(StreamWorker *w, ErrorData *error)
 	w->batch->committing = false;
 	if (w->batch->wants_schema)
 	{
-		w->batch->wants_schema = false;
-		mls_event_fetch_schema(mls_row_maker_decoder(w->rows));
-		return;
+		error = fetch_schema(w);
+		if (error == NULL)
+			return;
 	}
 	/* A deferred constraint: next time it is checked while it can be told which event it is. */
 	if (committing && mls_store_is_fault(error->sqlerrcode) && !w->immediate)
@@ -788,6 +811,7 @@ run(const MlsWorker *worker)
 	w = MemoryContextAllocZero(context, sizeof(StreamWorker));
 	w->worker = worker;
 	w->context = context;
+	w->rows_context = AllocSetContextCreate(context, "ml_score stream rows", ALLOCSET_DEFAULT_SIZES);
 	w->batch_context = AllocSetContextCreate(context, "ml_score stream batch", ALLOCSET_DEFAULT_SIZES);
 	w->ask_ms = ASK_TIMEOUT_MS;
 	w->out_of_range = -1;

@@ -39,6 +39,30 @@ like "$(decode 00000f42400e)" "22P03.*schema 1000000 of the registry cannot be u
 like "$(decode 00000000010e0202)" "22P03.*the data ends early" "a value that is cut is bad"
 like "$(decode 7b226964223a317d)" "22P03.*does not begin with a zero byte and the number of a schema" "and one without a frame"
 
+# In a stream the schemas are fetched between transactions; while the registry does not answer, the stream waits.
+if [ "$PGVER" = 16 ]; then
+	need_peer kafka
+	kafka_topic registry 1
+	sql <<-EOF
+		CREATE TABLE reading (id bigint PRIMARY KEY, device text);
+		CREATE SERVER hub TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (bootstrap_servers '$KAFKA_PLAIN', security_protocol 'plaintext');
+		ALTER SERVER schemas OPTIONS (SET url 'http://127.0.0.1:1');
+	EOF
+	for hex in 00000000010e020261 0000000002026209 00000f42400e 00000000011000; do
+		echo "{\"value_base64\": \"$(printf %s "${hex^^}" | basenc --base16 -d | base64)\"}"
+	done | kafka_produce_json registry
+	sql "SELECT ml_score.create_stream('readings', server => 'hub', topic => 'registry', target => 'reading', format => 'avro',
+		format_options => '{\"registry\": \"schemas\", \"paths\": {\"device\": [\"$.device\", \"$.device_id\"]}}')" >/dev/null
+	wait_until 30 "SELECT count(*) > 0 FROM ml_score.stat_stream WHERE stream = 'readings' AND last_error ~ 'schemas'"
+	ok $? "a stream says that its registry is down"
+	is "$(sql "SELECT (SELECT count(*) FROM ml_score.dead_letter), (SELECT count(*) FROM reading)")" "0|0" "and waits"
+	sql "ALTER SERVER schemas OPTIONS (SET url '$registry'); SELECT ml_score.pause_stream('readings'); SELECT ml_score.resume_stream('readings')" >/dev/null
+	sql "SELECT ml_score.wait_stream('readings', '60s')" >/dev/null
+	is "$(sql "SELECT * FROM reading ORDER BY id")" $'-5|b\n7|a\n8|' "then it reads events of both versions"
+	is "$(sql "SELECT sqlstate, reason ~ 'none of this number' FROM ml_score.dead_letter")" "22P03|t" "and puts the one without a schema aside"
+	sql "SELECT ml_score.drop_stream('readings')" >/dev/null
+fi
+
 sql "ALTER USER MAPPING FOR PUBLIC SERVER schemas OPTIONS (SET password 'wrong-secret')"
 out=$(decode 00000000010e020261)
 like "$out" "28000.*schemas" "a wrong password is no fault of the event"
