@@ -66,6 +66,13 @@ static MlsStatement ask_forward = {
 	3,
 	{TEXTOID, TEXTOID, BOOLOID}};
 
+/* The poller looks at such a job in its next round. One that it is writing to is being looked at. */
+static MlsStatement hurry_job = {
+	"UPDATE ml_score.batch_job SET next_poll_at = now() WHERE id IN (SELECT id FROM ml_score.batch_job "
+	"WHERE job_name = $1 AND state = 'running' AND next_poll_at > now() FOR UPDATE SKIP LOCKED)",
+	1,
+	{TEXTOID}};
+
 /* Add what the row holds so far; false when there is none. */
 static bool
 load_run(const Datum *key, MlsRunFacts *facts, bool *looked_up)
@@ -187,6 +194,8 @@ mls_run_store(const char *workspace_id, const char *run_id, const MlsRunFacts *f
 	if (source == MLS_RUN_FROM_EVENT && !looked_up && mls_run_fact(&merged, "experiment") != NULL &&
 		mls_ledger_run(&ask_lookup, key, NULL) > 0)
 		mls_worker_wake_at_commit();
+	if (over && source == MLS_RUN_FROM_EVENT)
+		(void) mls_ledger_run(&hurry_job, &key[1], NULL);
 	if (over)
 		forward(key, looked_up || source == MLS_RUN_FROM_HISTORY);
 }

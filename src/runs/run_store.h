@@ -15,8 +15,9 @@ typedef enum MlsRunSource
 } MlsRunSource;
 
 /*
- * Merge facts into the run's row, and have it looked up or forwarded where that is due. Between mls_ledger_open and
- * mls_ledger_close, with the runs locked. workspace_id and run_id are in the server's encoding.
+ * Merge facts into the run's row, and have it looked up or forwarded where that is due; a batch job that an event says is
+ * over is looked at at once. Between mls_ledger_open and mls_ledger_close, with the runs locked. workspace_id and run_id are
+ * in the server's encoding.
  */
 extern void mls_run_store(const char *workspace_id, const char *run_id, const MlsRunFacts *facts, MlsRunSource source);
 
