@@ -92,6 +92,23 @@ extern void mls_endpoint_check_url(const MlsServer *server, const char *url);
 extern MlsExchange *mls_exchange_make(MlsEndpoint *endpoint, MlsExchangeKind kind, const char *url);
 extern void mls_exchange_begin(MlsExchange *exchange);
 
+static inline bool
+mls_exchange_is_scoring(const MlsExchange *exchange)
+{
+	return exchange->kind == MLS_EXCHANGE_SCORING;
+}
+
+/* compress.c: replace exchange's body by its gzip'd form, in the endpoint's context. */
+extern void mls_exchange_compress(MlsExchange *exchange);
+
+/*
+ * account.c: an attempt that ended. For its handle's and everybody's counters; for the tuner, if it can learn from it; for
+ * the breaker: did the endpoint answer at all? Another host's document says nothing of that.
+ */
+extern void mls_account_attempt(MlsExchange *exchange, const MlsDecision *decision);
+extern void mls_account_tuner(MlsExchange *exchange, const MlsDecision *decision);
+extern void mls_account_breaker(MlsExchange *exchange, const MlsDecision *decision);
+
 /* request.c: the headers of an attempt of mls_exchange_request, but its id. */
 extern struct curl_slist *mls_request_headers(MlsExchange *exchange);
 

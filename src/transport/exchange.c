@@ -7,8 +7,6 @@
  */
 #include "postgres.h"
 
-#include <zlib.h>
-
 #include "common/pg_prng.h"
 #include "mb/pg_wchar.h"
 #include "transport/endpoint.h"
@@ -27,12 +25,6 @@
 static dlist_head waiting_exchanges = DLIST_STATIC_INIT(waiting_exchanges);
 static int on_wire;
 static int unreported_ends; /* exchanges that ended since mls_exchange_pump returned */
-
-static bool
-is_scoring(const MlsExchange *exchange)
-{
-	return exchange->kind == MLS_EXCHANGE_SCORING;
-}
 
 /* Does exchange carry the server's credential? */
 static bool
@@ -70,40 +62,6 @@ make_request_id(char *line, size_t size)
 	int len = snprintf(line, size, "x-ms-client-request-id: ");
 
 	write_uuid(line + len, size - len);
-}
-
-/* Replace exchange's body by its gzip'd form, in the endpoint's context. */
-static void
-compress_body(MlsExchange *exchange)
-{
-	z_stream stream = {0};
-	size_t size;
-	int result;
-
-	if (exchange->len == 0 || exchange->len > UINT_MAX / 2)
-		return;
-
-	/* 15 + 16: the largest window, in gzip's wrapping. */
-	if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-	size = deflateBound(&stream, exchange->len);
-	exchange->compressed =
-		MemoryContextAllocExtended(exchange->endpoint->cxt, size, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
-	if (exchange->compressed == NULL)
-	{
-		deflateEnd(&stream);
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-	}
-	stream.next_in = (Bytef *) exchange->body;
-	stream.avail_in = (uInt) exchange->len;
-	stream.next_out = (Bytef *) exchange->compressed;
-	stream.avail_out = (uInt) size;
-	result = deflate(&stream, Z_FINISH);
-	deflateEnd(&stream);
-	if (result != Z_STREAM_END)
-		elog(ERROR, "could not compress a request body: zlib error %d", result);
-	exchange->body = exchange->compressed;
-	exchange->len = stream.total_out;
 }
 
 static void
@@ -164,10 +122,10 @@ end_with_failure(MlsExchange *exchange, MlsFailure *failure, bool news)
 
 	exchange->failure = failure;
 	end_exchange(exchange);
-	if (is_scoring(exchange))
+	if (mls_exchange_is_scoring(exchange))
 		exchange->endpoint->counters.failed++;
 	SpinLockAcquire(&entry->mutex);
-	if (is_scoring(exchange))
+	if (mls_exchange_is_scoring(exchange))
 		entry->statistics.failed++;
 	if (news)
 	{
@@ -214,7 +172,7 @@ admit(MlsExchange *exchange, int64 now, int64 *ask_at)
 	Admission admission = GO;
 
 	/* A number of requests that the tuner has lowered meanwhile holds for those that wait, too. */
-	if (is_scoring(exchange) && endpoint->in_flight > 0 && server->max_parallel_requests == MLS_AUTO &&
+	if (mls_exchange_is_scoring(exchange) && endpoint->in_flight > 0 && server->max_parallel_requests == MLS_AUTO &&
 		endpoint->in_flight >= mls_endpoint_parallel(endpoint))
 	{
 		*ask_at = now + SLOT_POLL_US;
@@ -303,7 +261,7 @@ start_attempt(MlsExchange *exchange)
 	make_request_id(exchange->id_line, sizeof(exchange->id_line));
 	exchange->id_header.data = exchange->id_line;
 	exchange->id_header.next = attempt_headers(exchange);
-	if (is_scoring(exchange))
+	if (mls_exchange_is_scoring(exchange))
 		endpoint->counters.max_in_flight = Max(endpoint->counters.max_in_flight, endpoint->in_flight);
 	exchange->transfer = mls_http_start(&request, exchange);
 	exchange->state = MLS_EXCHANGE_ON_WIRE;
@@ -368,89 +326,6 @@ start_waiting(MlsEntry **slot_entry)
 		}
 	}
 	return look_at;
-}
-
-/* Count an attempt that ended, for its handle and for everybody. */
-static void
-count_attempt(MlsExchange *exchange, const MlsDecision *decision)
-{
-	MlsEndpoint *endpoint = exchange->endpoint;
-	const MlsHttpReply *reply = &exchange->transfer->reply;
-	MlsCounters *counters = &endpoint->counters;
-	MlsStatistics *statistics = &endpoint->entry->statistics;
-	bool retried = decision->verdict == MLS_VERDICT_RETRY;
-	int rows = exchange->attempt == 1 ? exchange->rows : 0;
-
-	counters->requests++;
-	counters->retries += retried;
-	counters->throttled += decision->throttled;
-	counters->rows += rows;
-	counters->bytes_sent += reply->bytes_sent;
-	counters->bytes_received += reply->bytes_received;
-	counters->latency_us_sum += reply->latency_us;
-	counters->latency_us_min =
-		counters->requests == 1 ? reply->latency_us : Min(counters->latency_us_min, reply->latency_us);
-	counters->latency_us_max = Max(counters->latency_us_max, reply->latency_us);
-
-	SpinLockAcquire(&endpoint->entry->mutex);
-	statistics->requests++;
-	statistics->retries += retried;
-	statistics->throttled += decision->throttled;
-	statistics->rows += rows;
-	statistics->bytes_sent += reply->bytes_sent;
-	statistics->bytes_received += reply->bytes_received;
-	mls_statistics_add_latency(statistics, reply->latency_us);
-	SpinLockRelease(&endpoint->entry->mutex);
-}
-
-/* Tell the tuner how an attempt ended, if it can learn from it. */
-static void
-tell_tuner(MlsExchange *exchange, const MlsDecision *decision)
-{
-	MlsEndpoint *endpoint = exchange->endpoint;
-	const MlsHttpReply *reply = &exchange->transfer->reply;
-	MlsObservation seen = {.step = exchange->tuner_step,
-						   .rows = exchange->rows,
-						   .own_in_flight = exchange->own_in_flight,
-						   .all_in_flight = exchange->all_in_flight,
-						   .ended_at = mls_http_now(),
-						   .latency_us = reply->service_us,
-						   .timeout_us = (int64) exchange->timeout_ms * 1000};
-
-	if (decision->verdict == MLS_VERDICT_OK)
-		seen.observed = MLS_OBSERVED_REPLY;
-	else if (decision->throttled)
-		seen.observed = MLS_OBSERVED_THROTTLED;
-	else if (decision->kind == MLS_FAILURE_TIMEOUT)
-		seen.observed = MLS_OBSERVED_TIMEOUT;
-	else if (decision->kind == MLS_FAILURE_TOO_LARGE)
-		seen.observed = MLS_OBSERVED_TOO_LARGE;
-	else
-		return;
-	if (endpoint->tuner == NULL || !is_scoring(exchange))
-		return;
-	SpinLockAcquire(&endpoint->entry->mutex);
-	mls_tuner_observe(endpoint->tuner, &seen);
-	SpinLockRelease(&endpoint->entry->mutex);
-}
-
-/* Tell the breaker how an exchange ended: did the endpoint answer at all? Another host's document says nothing of that. */
-static void
-tell_breaker(MlsExchange *exchange, const MlsDecision *decision)
-{
-	MlsEntry *entry = exchange->endpoint->entry;
-	bool gone = decision->verdict == MLS_VERDICT_FAIL && decision->kind == MLS_FAILURE_UNREACHABLE &&
-				!decision->throttled && decision->sqlstate == ERRCODE_CONNECTION_FAILURE;
-
-	if (exchange->elsewhere)
-		return;
-	SpinLockAcquire(&entry->mutex);
-	if (gone)
-		mls_breaker_failed(&entry->breaker, mls_http_now(), exchange->probing);
-	else
-		mls_breaker_succeeded(&entry->breaker);
-	SpinLockRelease(&entry->mutex);
-	exchange->probing = false;
 }
 
 /*
@@ -575,9 +450,9 @@ end_attempt(MlsExchange *exchange)
 	renewal = may_renew(exchange, &decision);
 	if (renewal)
 		decision.verdict = MLS_VERDICT_RETRY;
-	if (is_scoring(exchange))
-		count_attempt(exchange, &decision);
-	tell_tuner(exchange, &decision);
+	if (mls_exchange_is_scoring(exchange))
+		mls_account_attempt(exchange, &decision);
+	mls_account_tuner(exchange, &decision);
 	mls_log_attempt(exchange, &decision);
 	if (decision.verdict == MLS_VERDICT_RETRY && !renewal)
 	{
@@ -585,7 +460,7 @@ end_attempt(MlsExchange *exchange)
 		return;
 	}
 
-	tell_breaker(exchange, &decision);
+	mls_account_breaker(exchange, &decision);
 	if (renewal)
 		schedule_renewal(exchange);
 	else
@@ -818,7 +693,7 @@ mls_exchange_post(MlsEndpoint *endpoint, const char *body, size_t len, int rows)
 	exchange->len = len;
 	exchange->rows = rows;
 	if (endpoint->server->compression == MLS_COMPRESSION_GZIP)
-		compress_body(exchange);
+		mls_exchange_compress(exchange);
 	mls_exchange_begin(exchange);
 	return exchange;
 }
