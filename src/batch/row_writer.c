@@ -5,6 +5,8 @@
 
 #include "batch/row_writer.h"
 
+#include <math.h>
+
 #include "batch/csv.h"
 #include "catalog/pg_type.h"
 #include "codec/encode_value.h"
@@ -143,24 +145,60 @@ value_text(WriterColumn *column, Datum value)
 	return pg_server_to_any(text, (int) strlen(text), PG_UTF8);
 }
 
+/* Write a finite number, which needs no quoting anywhere, without its type's output function. False: it is none. */
+static bool
+write_number(const WriterColumn *column, Datum value, StringInfo out)
+{
+	switch (column->type)
+	{
+		case INT2OID:
+			mls_json_write_int(out, DatumGetInt16(value));
+			return true;
+		case INT4OID:
+			mls_json_write_int(out, DatumGetInt32(value));
+			return true;
+		case INT8OID:
+			mls_json_write_int(out, DatumGetInt64(value));
+			return true;
+		case FLOAT4OID:
+			if (!isfinite(DatumGetFloat4(value)))
+				return false;
+			mls_json_write_float(out, DatumGetFloat4(value), false);
+			return true;
+		case FLOAT8OID:
+			if (!isfinite(DatumGetFloat8(value)))
+				return false;
+			mls_json_write_double(out, DatumGetFloat8(value), false);
+			return true;
+	}
+	return false;
+}
+
+static void
+write_csv_text(Datum value, StringInfo out)
+{
+	text *plain = DatumGetTextPP(value);
+	int len = (int) VARSIZE_ANY_EXHDR(plain);
+	const char *utf8 = mls_to_utf8(VARDATA_ANY(plain), &len);
+
+	mls_csv_write(out, utf8, len);
+}
+
 static void
 write_csv_value(WriterColumn *column, Datum value, StringInfo out)
 {
 	char *text;
 
+	if (write_number(column, value, out))
+		return;
 	switch (column->type)
 	{
-		case INT2OID:
-			mls_json_write_int(out, DatumGetInt16(value));
-			break;
-		case INT4OID:
-			mls_json_write_int(out, DatumGetInt32(value));
-			break;
-		case INT8OID:
-			mls_json_write_int(out, DatumGetInt64(value));
-			break;
 		case BOOLOID: /* as readers of CSV know it */
 			appendStringInfoString(out, DatumGetBool(value) ? "true" : "false");
+			break;
+		case TEXTOID:
+		case VARCHAROID:
+			write_csv_text(value, out);
 			break;
 		default:
 			text = value_text(column, value);
@@ -242,7 +280,7 @@ write_keys(MlsRowWriter *writer, TupleTableSlot *slot, StringInfo keys)
 			appendStringInfoChar(keys, '\t');
 		if (slot->tts_isnull[key->attnum])
 			appendStringInfoString(keys, "\\N");
-		else
+		else if (!write_number(key, slot->tts_values[key->attnum], keys))
 		{
 			char *text = value_text(key, slot->tts_values[key->attnum]);
 
