@@ -102,11 +102,16 @@ ALTER USER MAPPING FOR PUBLIC SERVER open OPTIONS (ADD client_secret 'idle');
 CREATE USER MAPPING FOR PUBLIC SERVER lent OPTIONS (tenant_id 'x');
 CREATE USER MAPPING FOR PUBLIC SERVER secretive OPTIONS (tenant_id 'x', client_id 'y', client_secret 'z');
 
+CREATE SERVER proxied TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://a.example/score', proxy 'http://proxy.example:3128');
+SET ml_score.allowed_hosts = 'b.example';
+CREATE USER MAPPING FOR PUBLIC SERVER proxied OPTIONS (key 'idle');
+RESET ml_score.allowed_hosts;
+
 -- what is missing shows when it is needed
 CREATE FUNCTION f(i int) RETURNS float8 LANGUAGE ml_score STABLE AS 'secretive';
 SELECT pg_temp.try($$ALTER USER MAPPING FOR PUBLIC SERVER secretive OPTIONS (DROP client_secret)$$);
 SELECT regexp_replace(pg_temp.try($$SELECT f(1)$$), 'role "[^"]*"|FOR \S+', 'ROLE', 'g');
 
-DROP SERVER secretive, lent, keyed, open CASCADE;
+DROP SERVER secretive, lent, keyed, open, proxied CASCADE;
 REVOKE ALL ON FOREIGN DATA WRAPPER ml_score FROM mls_identity_user;
 DROP ROLE mls_identity_user;

@@ -28,25 +28,28 @@
 
 static ProcessUtility_hook_type next_utility_hook;
 
-/* Is the server one of our wrapper's, and readable? Its settings were checked when it was made. */
+/* What the options of one of our wrapper's servers say, wherever they point to; NULL for others'. */
 static MlsServer *
-load_server(Oid serverid)
+read_server(Oid serverid)
 {
-	ForeignServer *server = GetForeignServerExtended(serverid, FSV_MISSING_OK);
+	ForeignServer *foreign = GetForeignServerExtended(serverid, FSV_MISSING_OK);
 	ForeignDataWrapper *wrapper = GetForeignDataWrapperByName(MLS_WRAPPER, true);
-	MlsServerType type;
+	MlsServer *server = palloc0(sizeof(MlsServer));
 
-	if (server == NULL || wrapper == NULL || server->fdwid != wrapper->fdwid ||
-		!mls_server_type_parse(server->servertype, &type))
+	if (foreign == NULL || wrapper == NULL || foreign->fdwid != wrapper->fdwid ||
+		!mls_server_type_parse(foreign->servertype, &server->type))
 		return NULL;
-	return mls_server_load(serverid);
+	server->serverid = serverid;
+	server->name = foreign->servername;
+	mls_option_read(server, foreign->options);
+	return server;
 }
 
 /* Warn of each option of a mapping that nothing will be done with. */
 static void
 warn_of_idle_options(Oid serverid, List *options)
 {
-	MlsServer *server = load_server(serverid);
+	MlsServer *server = read_server(serverid);
 	ListCell *lc;
 
 	if (server == NULL)
