@@ -16,10 +16,10 @@ typedef struct MlsHistoryRun
 	char *experiment; /* its name */
 	MlsExchange *run;
 	MlsExchange *details;
-	MlsRunFacts facts; /* what was answered */
-	List *children;	   /* of MlsHistoryChild: of a pipeline run that is over */
-	char *problem;	   /* or why there is no answer; NULL: none */
-	bool is_missing;   /* because the history does not know the run */
+	MlsRunFacts facts;	 /* what was answered */
+	List *children;		 /* of MlsHistoryChild: of a pipeline run that is over */
+	const char *problem; /* or why there is no answer; NULL: none */
+	bool is_missing;	 /* because the history does not know the run */
 } MlsHistoryRun;
 
 /* A step that a pipeline run lists. */

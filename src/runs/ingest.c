@@ -217,7 +217,7 @@ merge_run(const Event *event)
 
 	mls_run_facts_init(&facts);
 	mls_run_read_event(&said, &facts);
-	mls_run_store(event->workspace.id, event->run_id, &facts, MLS_RUN_FROM_EVENT);
+	(void) mls_run_store(event->workspace.id, event->run_id, &facts, MLS_RUN_FROM_EVENT);
 }
 
 static bool

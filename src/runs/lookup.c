@@ -118,19 +118,7 @@ store_child(const Round *round, const MlsHistoryRun *run, MlsHistoryChild *child
 {
 	/* A step is of its pipeline's experiment, which its own document may not name. */
 	mls_run_facts_add(&child->facts, "experiment", 0, 0, run->experiment);
-	mls_run_store(round->workspace_id, child->run_id, &child->facts, MLS_RUN_FROM_EVENT);
-}
-
-static void
-store_answer(const Round *round, const MlsHistoryRun *run, const Datum *key)
-{
-	ListCell *lc;
-
-	mls_run_store(round->workspace_id, run->run_id, &run->facts, MLS_RUN_FROM_HISTORY);
-	foreach (lc, run->children)
-		store_child(round, run, lfirst(lc));
-	if (mls_ledger_run(&finish_run, key, NULL) == 0)
-		(void) mls_ledger_run(&repeat_run, key, NULL);
+	(void) mls_run_store(round->workspace_id, child->run_id, &child->facts, MLS_RUN_FROM_EVENT);
 }
 
 /* There was no answer: later again, or never after a day. */
@@ -147,6 +135,24 @@ store_problem(const Round *round, const MlsHistoryRun *run, const Datum *key)
 	mls_run_forward_anyway(round->workspace_id, run->run_id);
 }
 
+/* Merge an answer, after which nothing is to be done for the run; or it comes too early, and is to be asked for again. */
+static void
+store_answer(const Round *round, MlsHistoryRun *run, const Datum *key)
+{
+	ListCell *lc;
+
+	if (!mls_run_store(round->workspace_id, run->run_id, &run->facts, MLS_RUN_FROM_HISTORY))
+	{
+		run->problem = "the run history does not know yet that the run is over";
+		store_problem(round, run, key);
+		return;
+	}
+	foreach (lc, run->children)
+		store_child(round, run, lfirst(lc));
+	if (mls_ledger_run(&finish_run, key, NULL) == 0)
+		(void) mls_ledger_run(&repeat_run, key, NULL);
+}
+
 static void
 store(const Round *round)
 {
@@ -156,7 +162,7 @@ store(const Round *round)
 	mls_ledger_lock_runs();
 	for (int i = 0; i < round->n; i++)
 	{
-		const MlsHistoryRun *run = &round->runs[i];
+		MlsHistoryRun *run = &round->runs[i];
 		Datum key[] = {CStringGetTextDatum(round->workspace_id), CStringGetTextDatum(run->run_id),
 					   CStringGetTextDatum(round->asked_by[i])};
 

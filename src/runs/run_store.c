@@ -176,10 +176,11 @@ forward(const Datum *key, bool anyway)
 		mls_worker_wake_at_commit();
 }
 
-void
+bool
 mls_run_store(const char *workspace_id, const char *run_id, const MlsRunFacts *facts, MlsRunSource source)
 {
 	Datum key[] = {CStringGetTextDatum(workspace_id), CStringGetTextDatum(run_id)};
+	bool looks_up = source == MLS_RUN_FROM_HISTORY && mls_run_is_over(facts);
 	MlsRunFacts merged;
 	bool looked_up;
 	bool changed;
@@ -189,15 +190,16 @@ mls_run_store(const char *workspace_id, const char *run_id, const MlsRunFacts *f
 	changed = !load_run(key, &merged, &looked_up);
 	changed |= mls_run_facts_merge(&merged, facts);
 	over = mls_run_is_over(&merged);
-	if (changed || (source == MLS_RUN_FROM_HISTORY && over && !looked_up))
-		write_run(key, &merged, source == MLS_RUN_FROM_HISTORY && over);
+	if (changed || (looks_up && !looked_up))
+		write_run(key, &merged, looks_up);
 	if (source == MLS_RUN_FROM_EVENT && !looked_up && mls_run_fact(&merged, "experiment") != NULL &&
 		mls_ledger_run(&ask_lookup, key, NULL) > 0)
 		mls_worker_wake_at_commit();
 	if (over && source == MLS_RUN_FROM_EVENT)
 		(void) mls_ledger_run(&hurry_job, &key[1], NULL);
 	if (over)
-		forward(key, looked_up || source == MLS_RUN_FROM_HISTORY);
+		forward(key, looked_up || looks_up);
+	return !over || looked_up || looks_up;
 }
 
 void

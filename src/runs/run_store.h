@@ -17,9 +17,9 @@ typedef enum MlsRunSource
 /*
  * Merge facts into the run's row, and have it looked up or forwarded where that is due; a batch job that an event says is
  * over is looked at at once. Between mls_ledger_open and mls_ledger_close, with the runs locked. workspace_id and run_id are
- * in the server's encoding.
+ * in the server's encoding. False when the run is over, and the run history has not said so yet.
  */
-extern void mls_run_store(const char *workspace_id, const char *run_id, const MlsRunFacts *facts, MlsRunSource source);
+extern bool mls_run_store(const char *workspace_id, const char *run_id, const MlsRunFacts *facts, MlsRunSource source);
 
 /* Forward the run though nothing will be looked up any more. */
 extern void mls_run_forward_anyway(const char *workspace_id, const char *run_id);

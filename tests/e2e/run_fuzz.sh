@@ -19,7 +19,7 @@ sql <<-'SQL'
 		bad int := 0;
 		unread int := 0;
 	BEGIN
-		PERFORM setseed((first % 1000) / 1000.0);
+		PERFORM setseed((first / 1000 % 1000) / 1000.0);
 		FOR i IN first .. first + n - 1 LOOP
 			event := samples[1 + i % 3];
 			FOR m IN 0 .. (random() * 2)::int LOOP

@@ -112,6 +112,27 @@ wait_until 20 "SELECT error = 'C: stopped' FROM ml_score.run_metric WHERE run_id
 ok $? "names go into the URL as they should" "$(requests | tail -n 2)" "$(sql "SELECT * FROM ml_score.run_lookup")"
 wait_until 20 "SELECT count(*) = 0 FROM ml_score.run_lookup"
 ok $? "for a day, then no more"
+
+# a run history that does not answer
+put _faults '[-1, -1]'
+event h1 late Failed 2026-03-02T10:00:22Z >/dev/null
+worker="SELECT pid FROM pg_stat_activity WHERE backend_type = 'ml_score runs' AND datname = current_database()"
+wait_until 20 "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'ml_score runs' AND datname = current_database() AND wait_event_type = 'Extension'"
+sleep 0.5
+pid=$(sql "$worker")
+is "$(sql "SELECT xact_start IS NULL AND backend_xmin IS NULL FROM pg_stat_activity WHERE pid = $pid")" t "who waits for the run history is in no transaction"
+sql "SELECT pg_terminate_backend($pid)" >/dev/null
+wait_until 5 "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $pid)"
+ok $? "and ends when told to"
+wait_until 20 "SELECT last_error ~ 'does not know yet' FROM ml_score.run_lookup"
+ok $? "another one takes over, and is told less than the event said" "$(sql "SELECT * FROM ml_score.run_lookup")"
+is "$(sql "SELECT status, looked_up_at IS NULL FROM ml_score.run_metric WHERE run_id = 'late'")" "Failed|t" "which is not taken for the end"
+put _runs '{"key": "history-key", "churn/late": {"run": {"runId": "late", "status": "Failed", "endTimeUtc": "2026-03-02T10:00:21.5Z"}, "details": {"runId": "late"}}}'
+wait_until 20 "SELECT looked_up_at IS NOT NULL AND NOT EXISTS (SELECT FROM ml_score.run_lookup) FROM ml_score.run_metric WHERE run_id = 'late'"
+ok $? "but asked for again" "$(sql "SELECT * FROM ml_score.run_lookup")"
+
+is "$("$PGBIN/pg_dump" --data-only 2>/dev/null | grep -o '^COPY ml_score.run_[a-z]*' | sort | tr '\n' ' ')" "COPY ml_score.run_event COPY ml_score.run_metric " \
+	"events and runs are dumped, what is to be done is not"
 sql "REVOKE EXECUTE ON FUNCTION ml_score.ingest_event(jsonb) FROM mlops_$PGVER"
 is "$(sql "SELECT count(*) FROM ml_score.run_workspace")" 0 "who may not ingest events has nothing looked up"
 sql "DROP SERVER ws CASCADE; REVOKE ALL ON FOREIGN DATA WRAPPER ml_score FROM mlops_$PGVER"

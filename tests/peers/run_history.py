@@ -9,7 +9,8 @@ Azure ML's ErrorResponse. The ARM id is not looked at. Tests say what there is, 
 
     PUT /_runs      {"EXPERIMENT/RUN": {"run": {...}, "details": {...}, "children": [[Run, ...], ...]}}, children by page;
                     "key" at the top: the bearer token that is wanted
-    PUT /_faults    [status, ...]: what the next requests are answered with, one each; 0 hangs up
+    PUT /_faults    [status, ...]: what the next requests are answered with, one each; 0 hangs up, -1 never
+                    answers
     GET /_requests  the paths asked for, a line each; DELETE forgets them
 """
 import argparse
@@ -74,6 +75,8 @@ class Handler(BaseHTTPRequestHandler):
             run = runs.get(unquote(match[1]) + "/" + unquote(match[2]))
         if fault == 0:
             self.close_connection = True
+        elif fault == -1:
+            threading.Event().wait()
         elif fault is not None:
             self.error(fault, "ServiceError", "on request")
         elif wanted_key is not None and self.headers.get("Authorization") != "Bearer " + wanted_key:
@@ -93,4 +96,5 @@ class Handler(BaseHTTPRequestHandler):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
+    ThreadingHTTPServer.daemon_threads = True
     ThreadingHTTPServer(("127.0.0.1", parser.parse_args().port), Handler).serve_forever()
