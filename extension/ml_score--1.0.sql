@@ -674,7 +674,7 @@ COMMENT ON FUNCTION ml_score.drop_stream(text) IS
 CREATE FUNCTION ml_score.replay_dead_letter(stream text, ids bigint[] DEFAULT NULL) RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mls_replay_dead_letter';
 COMMENT ON FUNCTION ml_score.replay_dead_letter(text, bigint[]) IS
-'tries the dead letters of a stream again, all or those with these ids, as the stream would store them now, and removes those that succeed; how many that are. The others stay, with the new reason.
+'tries the dead letters of a stream again, all or those with these ids, as the stream would store them now, and removes those that succeed; how many that are. The others stay, with the new reason. Deferred constraints are checked at once, in the rest of the transaction too.
 Errors: undefined_object, insufficient_privilege; what is not an event''s fault (a missing table, an endpoint that does not answer).';
 
 CREATE FUNCTION ml_score.wait_stream(name text, timeout interval DEFAULT '1 minute') RETURNS void
@@ -700,7 +700,7 @@ CREATE FUNCTION ml_score.stream_home() RETURNS text
 LANGUAGE C STRICT STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_stream_home';
 COMMENT ON FUNCTION ml_score.stream_home() IS 'names this database of this server, so that a restored copy is known to be another';
 
-CREATE VIEW ml_score.stat_stream AS
+CREATE VIEW ml_score.stat_stream WITH (security_barrier) AS
     WITH status AS MATERIALIZED (SELECT * FROM ml_score.stream_status())
     SELECT s.name AS stream, x.partition,
         CASE WHEN s.state OPERATOR(pg_catalog.<>) 'running' THEN s.state

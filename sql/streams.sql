@@ -72,6 +72,10 @@ SELECT pg_temp.try($$SELECT ml_score.create_stream('c', 'st_hub', 'topic', 'st_t
 SELECT pg_temp.try($$SELECT ml_score.pause_stream('a')$$);
 SELECT count(*) FROM ml_score.stream;
 SELECT pg_temp.try($$DELETE FROM ml_score.stream$$);
+CREATE FUNCTION pg_temp.tell(text) RETURNS bool LANGUAGE plpgsql COST 0.0000001 AS $$ BEGIN RAISE NOTICE 'told %', $1; RETURN true; END $$;
+SELECT stream FROM ml_score.stat_stream WHERE pg_temp.tell(stream);
+SELECT name FROM ml_score.stream WHERE pg_temp.tell(name);
+DROP FUNCTION pg_temp.tell(text);
 RESET ROLE;
 GRANT USAGE ON FOREIGN SERVER st_hub TO st_other;
 SET ROLE st_other;
@@ -86,6 +90,19 @@ SELECT ml_score.replay_dead_letter('a');
 SELECT "offset", reason, sqlstate FROM ml_score.dead_letter ORDER BY id;
 SELECT id, at IS NOT NULL FROM st_target;
 SELECT ml_score.purge('1 day'), ml_score.purge('-1 day', 'b'), ml_score.purge('-1 day');
+
+-- into a table whose constraints are deferred
+CREATE TABLE st_parent (id int PRIMARY KEY);
+CREATE TABLE st_child (id int PRIMARY KEY, parent int REFERENCES st_parent DEFERRABLE INITIALLY DEFERRED);
+SELECT ml_score.create_stream('deferred', 'st_hub', 'topic', 'st_child', paused => true);
+INSERT INTO ml_score.dead_letter (stream, partition, "offset", raw, reason, sqlstate) VALUES
+	('deferred', 0, 1, '{"id": 1, "parent": 5}', 'r', '23503'), ('deferred', 0, 2, '{"id": 2, "parent": 6}', 'r', '23503');
+INSERT INTO st_parent VALUES (5);
+SELECT ml_score.replay_dead_letter('deferred');
+SELECT "offset", reason, sqlstate FROM ml_score.dead_letter ORDER BY id;
+SELECT * FROM st_child;
+SELECT ml_score.drop_stream('deferred');
+DROP TABLE st_child, st_parent;
 SELECT ml_score.drop_stream('a'), ml_score.drop_stream('b');
 SELECT count(*) FROM ml_score.stream;
 DROP TABLE st_target, st_odd;

@@ -7,6 +7,7 @@
 #include "ml_score.h"
 
 #include "access/xact.h"
+#include "auth/control_plane.h"
 #include "batch/service.h"
 #include "catalog/pg_foreign_server.h"
 #include "funcapi.h"
@@ -204,6 +205,15 @@ check_batch(Check *check)
 }
 
 static void
+find_endpoint(Check *check)
+{
+	MlsServer *server = mls_server_load_online(check->server->serverid);
+
+	mls_control_plane_complete(server, check->user);
+	check->server = server;
+}
+
+static void
 read_swagger(Check *check)
 {
 	MlsEndpoint *endpoint = mls_endpoint_open(check->server, check->user);
@@ -213,6 +223,14 @@ read_swagger(Check *check)
 	if (mls_exchange_failure(get) != NULL && mls_exchange_failure(get)->http_status != 404)
 		mls_failure_raise(check->server, mls_exchange_failure(get));
 	mls_exchange_free(get);
+}
+
+static void
+check_online(Check *check)
+{
+	if (check->server->endpoint_id != NULL && !try_step(check, "look the endpoint up", find_endpoint))
+		return;
+	(void) try_step(check, "look at the endpoint", read_swagger);
 }
 
 /* ml_score.check_server(server name) */
@@ -231,7 +249,7 @@ mls_check_server(PG_FUNCTION_ARGS)
 	switch (server->type)
 	{
 		case MLS_SERVER_ONLINE:
-			(void) try_step(&check, "look at the endpoint", read_swagger);
+			check_online(&check);
 			break;
 		case MLS_SERVER_BATCH:
 			check_batch(&check);

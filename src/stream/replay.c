@@ -186,6 +186,11 @@ mls_replay_dead_letter(PG_FUNCTION_ARGS)
 	SetUserIdAndSecContext(stream->owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	(void) set_config_option("search_path", stream->search_path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
 							 false);
+	/* Nothing may be left for the caller to do at commit, who may be a superuser. */
+	SPI_connect();
+	if (SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not set constraints immediate");
+	SPI_finish();
 	replayed = replay(stream, PG_ARGISNULL(1) ? NULL : PG_GETARG_ARRAYTYPE_P(1));
 	AtEOXact_GUC(false, level);
 	SetUserIdAndSecContext(userid, context);

@@ -35,6 +35,8 @@ like "$(identity "last?path=listkeys")" '"method": "POST".*"content-length": "0"
 like "$(identity "last?path=/oauth2/")" '"scope": "'"$IDENTITY_URL"'/.default"' "with a token for the control plane"
 sql "SELECT found(1)" >/dev/null
 is "$(identity "count?path=/subscriptions")" 2 "once for all sessions"
+is "$(sql "SELECT string_agg(step || ' ' || ok, ', ') FROM ml_score.check_server('found')")" "look the endpoint up true, look at the endpoint true" \
+	"check_server looks it up, too"
 identity "set?primary=key-a&secondary=key-b" >/dev/null
 is "$(sql "SELECT found(1)")" 0 "keys that were made anew are fetched when the old ones are refused"
 is "$(sql "SELECT string_agg(kind || ' ' || coalesce(source, '-'), ', ' ORDER BY kind) FROM ml_score.token_status WHERE identity = 'found'")" \
@@ -87,4 +89,6 @@ sql "ALTER USER MAPPING FOR postgres SERVER vaulted OPTIONS (SET key 'keyvault:$
 like "$(sql_error "SELECT vaulted(1)")" "could not get a secret of a key vault" "a secret that is not there is an error"
 sql "ALTER USER MAPPING FOR postgres SERVER vaulted OPTIONS (SET client_secret 'keyvault:$IDENTITY_URL/secrets/kv-key')"
 like "$(sql_error "SELECT vaulted(1)")" "needed to open the vault" "what opens the vault cannot be in it"
+sql "CREATE SERVER nowhere TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (endpoint_id '$id', credential 'client_secret')"
+is "$(sql "SELECT step, ok FROM ml_score.check_server('nowhere')")" "look the endpoint up|f" "and says so when it cannot"
 done_testing
