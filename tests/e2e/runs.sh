@@ -136,5 +136,4 @@ is "$("$PGBIN/pg_dump" --data-only 2>/dev/null | grep -o '^COPY ml_score.run_[a-
 sql "REVOKE EXECUTE ON FUNCTION ml_score.ingest_event(jsonb) FROM mlops_$PGVER"
 is "$(sql "SELECT count(*) FROM ml_score.run_workspace")" 0 "who may not ingest events has nothing looked up"
 sql "DROP SERVER ws CASCADE; REVOKE ALL ON FOREIGN DATA WRAPPER ml_score FROM mlops_$PGVER"
-is "$(grep -cE 'PANIC|terminated by signal' "$RUN/$CLUSTER/log")" 0 "no process crashed"
 done_testing
