@@ -76,6 +76,7 @@ GRANT USAGE ON FOREIGN SERVER batch_b, blob_store TO batch_other;
 SET ROLE batch_other;
 SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1 AS id, 2 AS x', target => 'batch_target')$$);
 RESET ROLE;
+SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1 AS a, 2 AS b', target => 'batch_target')$$);
 BEGIN;
 SET LOCAL ROLE batch_user;
 SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1 AS id, 2 AS x', target => 'batch_target') AS job \gset

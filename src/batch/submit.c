@@ -189,15 +189,25 @@ has_column(TupleDesc desc, const char *name)
 	return false;
 }
 
-/* The target's primary key, when the query gives all of it and more: the key when none is given. NULL: there is none. */
+/* Is a new row's column left empty by all but who stores it? */
+static bool
+must_be_given(Relation rel, AttrNumber attnum)
+{
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+
+	return !attribute->atthasdef && attribute->attidentity == '\0';
+}
+
+/* The target's primary key, names of its columns, palloc'd; *lacking is the first that only the query could give, or NULL. */
 static ArrayType *
-default_key(Oid target, TupleDesc desc)
+primary_key(Oid target, TupleDesc desc, char **lacking)
 {
 	Relation rel = table_open(target, AccessShareLock);
 	Datum names[INDEX_MAX_KEYS];
 	int n = 0;
 	bool all = true;
 
+	*lacking = NULL;
 	(void) RelationGetIndexList(rel);
 	if (OidIsValid(rel->rd_pkindex))
 	{
@@ -205,15 +215,43 @@ default_key(Oid target, TupleDesc desc)
 
 		for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
 		{
-			char *name = get_attname(target, index->rd_index->indkey.values[i], false);
+			AttrNumber attnum = index->rd_index->indkey.values[i];
+			char *name = get_attname(target, attnum, false);
 
-			all &= has_column(desc, name);
+			if (!has_column(desc, name))
+			{
+				all = false;
+				if (*lacking == NULL && must_be_given(rel, attnum))
+					*lacking = name;
+			}
 			names[n++] = CStringGetTextDatum(name);
 		}
 		index_close(index, AccessShareLock);
 	}
 	table_close(rel, AccessShareLock);
 	return n == 0 || !all || n >= desc->natts ? NULL : construct_array_builtin(names, n, TEXTOID);
+}
+
+/*
+ * The key when none is given: the target's primary key, when the query gives all of it and more. Else NULL. Raises when
+ * the results, which are known by their place alone, could never be stored.
+ */
+static ArrayType *
+default_key(Oid target, TupleDesc desc, char **values)
+{
+	char *lacking;
+	ArrayType *key = primary_key(target, desc, &lacking);
+	bool by_place = values[ARG_COLUMNS] == NULL && values[ARG_RESULT_COLUMNS] == NULL &&
+					strcmp(values[ARG_RESULT_FORMAT], "auto") == 0;
+
+	if (lacking != NULL && by_place)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+						errmsg("the query does not give the key column \"%s\" of the target \"%s\"", lacking,
+							   get_rel_name(target)),
+						errdetail("It is in the target's primary key and has no default."),
+						errhint("Select it in the query beside the model's inputs; it is not sent. If the model gives "
+								"it, say where with \"columns\".")));
+	return key;
 }
 
 /* Raise unless each key is a column of the query, and of the target when it is stored there. */
@@ -315,9 +353,10 @@ mls_submit_batch(PG_FUNCTION_ARGS)
 	if (values[ARG_QUERY] != NULL)
 	{
 		TupleDesc desc = describe_query(values[ARG_QUERY]);
-		ArrayType *key = PG_ARGISNULL(ARG_KEY)
-							 ? (OidIsValid(target) && !PG_GETARG_BOOL(ARG_SEND_KEY) ? default_key(target, desc) : NULL)
-							 : PG_GETARG_ARRAYTYPE_P(ARG_KEY);
+		ArrayType *key =
+			PG_ARGISNULL(ARG_KEY)
+				? (OidIsValid(target) && !PG_GETARG_BOOL(ARG_SEND_KEY) ? default_key(target, desc, values) : NULL)
+				: PG_GETARG_ARRAYTYPE_P(ARG_KEY);
 
 		if (key != NULL)
 		{
