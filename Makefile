@@ -42,7 +42,6 @@ test:
 demo:
 	$(srcdir)/tests/demo.sh
 bench:
-	$(srcdir)/tests/bench/run.sh
-	$(srcdir)/tests/bench/batch.sh
+	@status=0; for part in run batch streams; do $(srcdir)/tests/bench/$$part.sh || status=1; done; exit $$status
 lint:
 	$(srcdir)/tests/lint.sh
