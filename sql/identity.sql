@@ -110,6 +110,10 @@ RESET ml_score.allowed_hosts;
 -- what is missing shows when it is needed
 CREATE FUNCTION f(i int) RETURNS float8 LANGUAGE ml_score STABLE AS 'secretive';
 SELECT pg_temp.try($$ALTER USER MAPPING FOR PUBLIC SERVER secretive OPTIONS (DROP client_secret)$$);
+SELECT regexp_replace(pg_temp.try($$SELECT f(1)$$), 'role "[^"]*"', 'ROLE', 'g');
+SELECT pg_temp.try($$ALTER USER MAPPING FOR PUBLIC SERVER secretive OPTIONS (ADD client_secret '...', DROP tenant_id)$$);
+SELECT regexp_replace(pg_temp.try($$SELECT f(1)$$), 'role "[^"]*"', 'ROLE', 'g');
+DROP USER MAPPING FOR PUBLIC SERVER secretive;
 SELECT regexp_replace(pg_temp.try($$SELECT f(1)$$), 'role "[^"]*"|FOR \S+', 'ROLE', 'g');
 
 DROP SERVER secretive, lent, keyed, open, proxied CASCADE;

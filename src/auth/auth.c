@@ -128,23 +128,19 @@ mapped_key(const MlsServer *server, Oid userid, const MlsAuthRefusal *refusal)
 static MlsAuthorization
 key_authorization(const MlsServer *server, Oid userid, const MlsAuthRefusal *refusal)
 {
-	char *user = GetUserNameFromId(userid, false);
 	bool has_mapping = mls_credential_has_mapping(server, userid);
 
 	if (mls_credential_has_option(server, userid, "key") || mls_credential_has_option(server, userid, "token"))
 		return mapped_key(server, userid, refusal);
 	if (server->endpoint_id != NULL)
 		return looked_up_key(server, userid, refusal);
-	if (!has_mapping)
-		ereport(ERROR, errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-				errmsg("no credentials for role \"%s\" on server \"%s\"", user, server->name),
-				errdetail("The server has auth 'key', and there is no user mapping for the role or for PUBLIC."),
-				errhint("CREATE USER MAPPING FOR %s SERVER %s OPTIONS (key '...');", quote_identifier(user),
-						quote_identifier(server->name)));
 	ereport(ERROR, errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-			errmsg("no credentials for role \"%s\" on server \"%s\"", user, server->name),
-			errdetail("The server has auth 'key', and the user mapping has neither the option \"key\" nor \"token\"."),
-			errhint("ALTER USER MAPPING ... SERVER %s OPTIONS (ADD key '...');", quote_identifier(server->name)));
+			errmsg("no credentials for role \"%s\" on server \"%s\"", GetUserNameFromId(userid, false), server->name),
+			has_mapping
+				? errdetail("The server has auth 'key', and the user mapping has neither the option \"key\" nor "
+							"\"token\".")
+				: errdetail("The server has auth 'key', and there is no user mapping for the role or for PUBLIC."),
+			errhint("%s", mls_credential_hint(server, userid, list_make1("key"))));
 }
 
 /* HTTP's Basic: name and password, base64. */
@@ -162,8 +158,7 @@ basic_authorization(const MlsServer *server, Oid userid)
 			errmsg("no credentials for role \"%s\" on server \"%s\"", GetUserNameFromId(userid, false), server->name),
 			errdetail("The server has auth 'basic', and no user mapping for the role or for PUBLIC has the options "
 					  "\"username\" and \"password\"."),
-			errhint("CREATE USER MAPPING FOR %s SERVER %s OPTIONS (username '...', password '...');",
-					quote_identifier(GetUserNameFromId(userid, false)), quote_identifier(server->name)));
+			errhint("%s", mls_credential_hint(server, userid, list_make2("username", "password"))));
 	pair = psprintf("%s:%s", name, password);
 	initStringInfo(&out);
 	mls_json_write_base64(&out, (unsigned char *) pair, strlen(pair));

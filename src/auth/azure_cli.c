@@ -138,6 +138,16 @@ read_reply(const StringInfo output, MlsFetch *fetch)
 	fetch->refresh_at = time_t_to_timestamptz((pg_time_t) mls_token_reply_refresh_at(&reply, now, false));
 }
 
+bool
+mls_azure_cli_allowed(MlsFetch *fetch)
+{
+	if (mls_allow_azure_cli)
+		return true;
+	mls_fetch_unavailable(fetch, pstrdup("ml_score.allow_azure_cli is off."));
+	fetch->hint = "Superusers, and roles with the privilege SET on it, may set ml_score.allow_azure_cli to on.";
+	return false;
+}
+
 void
 mls_azure_cli_fetch(const MlsIdentity *identity, const char *scope, MlsFetch *fetch)
 {
@@ -146,11 +156,8 @@ mls_azure_cli_fetch(const MlsIdentity *identity, const char *scope, MlsFetch *fe
 	StringInfoData output;
 	int status;
 
-	if (!mls_allow_azure_cli)
-	{
-		mls_fetch_unavailable(fetch, pstrdup("ml_score.allow_azure_cli is off."));
+	if (!mls_azure_cli_allowed(fetch))
 		return;
-	}
 	initStringInfo(&output);
 	status = run_cli(argv, &output);
 	if (status == 0)

@@ -23,4 +23,10 @@ extern bool mls_credential_has_option(const MlsServer *server, Oid userid, const
 /* Has userid, or else PUBLIC, a mapping for server? */
 extern bool mls_credential_has_mapping(const MlsServer *server, Oid userid);
 
+/*
+ * For a HINT: the statement that gives userid these options (List of char *), all of them with a new mapping, or those
+ * that the mapping in force does not have; when it has all, one that changes them. palloc'd.
+ */
+extern char *mls_credential_hint(const MlsServer *server, Oid userid, List *options);
+
 #endif

@@ -14,7 +14,8 @@ extern void mls_entra_fetch(const MlsIdentity *identity, const char *scope, cons
 /* managed_identity.c. probe: first see, quickly, whether there is a metadata service at all. */
 extern void mls_managed_identity_fetch(const MlsIdentity *identity, const char *scope, bool probe, MlsFetch *fetch);
 
-/* azure_cli.c */
+/* azure_cli.c. The first looks at the setting only, and fills fetch when it is off. */
+extern bool mls_azure_cli_allowed(MlsFetch *fetch);
 extern void mls_azure_cli_fetch(const MlsIdentity *identity, const char *scope, MlsFetch *fetch);
 
 /* credential_chain.c: environment, workload identity, managed identity, Azure CLI. */

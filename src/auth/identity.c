@@ -9,6 +9,7 @@
 #include "auth/fetch.h"
 #include "auth/scope.h"
 #include "miscadmin.h"
+#include "ml_score.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -61,17 +62,16 @@ static char *
 require_option(const MlsServer *server, Oid userid, const char *option, const char *credential)
 {
 	char *value = mls_credential_option(server, userid, option);
-	char *user = GetUserNameFromId(userid, false);
 
 	if (value == NULL)
 		ereport(
 			ERROR, errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-			errmsg("no credentials for role \"%s\" on server \"%s\"", user, server->name),
+			errmsg("no credentials for role \"%s\" on server \"%s\"", GetUserNameFromId(userid, false), server->name),
 			errdetail("The server has credential '%s', and no user mapping for the role or for PUBLIC has the option "
 					  "\"%s\".",
 					  credential, option),
-			errhint("CREATE USER MAPPING FOR %s SERVER %s OPTIONS (tenant_id '...', client_id '...', %s '...');",
-					quote_identifier(user), quote_identifier(server->name), credential));
+			errhint("%s", mls_credential_hint(server, userid,
+											  list_make3("tenant_id", "client_id", unconstify(char *, credential)))));
 	return value;
 }
 
@@ -146,7 +146,9 @@ mls_identity_key(const MlsIdentity *identity, const char *kind, const char *what
 						   identity->server->ca_file,
 						   identity->server->proxy};
 
-	snprintf(credential, sizeof(credential), "%d", identity->credential);
+	/* What was got or refused under one value of the setting says nothing about the other. */
+	snprintf(credential, sizeof(credential), "%d%s", identity->credential,
+			 identity->credential >= MLS_CREDENTIAL_AZURE_CLI && mls_allow_azure_cli ? "+" : "");
 	return mls_cache_key_make(parts, lengthof(parts));
 }
 
@@ -211,6 +213,8 @@ mls_identity_fetch(const MlsIdentity *identity, const char *scope, const MlsToke
 						   .scope = scope};
 	FetchArg arg = {.identity = identity, .scope = scope};
 
+	if (identity->credential == MLS_CREDENTIAL_AZURE_CLI && !mls_azure_cli_allowed(fetch))
+		return;
 	if (refusal != NULL)
 	{
 		mls_cache_drop(&key, refusal->bearer);

@@ -31,15 +31,13 @@ require_credential(const MlsServer *server, Oid userid, const char *option, cons
 	char *value = mls_credential_option(server, userid, option);
 
 	if (value == NULL)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-			 errmsg("no credentials for role \"%s\" on server \"%s\"", GetUserNameFromId(userid, false), server->name),
-			 errdetail("The server has auth '%s', and no user mapping for the role or for PUBLIC has the "
-					   "option \"%s\".",
-					   auth, option),
-			 errhint("CREATE USER MAPPING FOR %s SERVER %s OPTIONS (%s '...');",
-					 quote_identifier(GetUserNameFromId(userid, false)), quote_identifier(server->name), option)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+						errmsg("no credentials for role \"%s\" on server \"%s\"", GetUserNameFromId(userid, false),
+							   server->name),
+						errdetail("The server has auth '%s', and no user mapping for the role or for PUBLIC has the "
+								  "option \"%s\".",
+								  auth, option),
+						errhint("%s", mls_credential_hint(server, userid, list_make1(unconstify(char *, option))))));
 	return value;
 }
 

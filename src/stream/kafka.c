@@ -264,8 +264,7 @@ set_connection_string(rd_kafka_conf_t *conf, const MlsServer *server, Oid userid
 			errmsg("no credentials for role \"%s\" on server \"%s\"", GetUserNameFromId(userid, false), server->name),
 			errdetail("The server has auth 'connection_string', and no user mapping for the role or for PUBLIC has "
 					  "the option \"connection_string\"."),
-			errhint("CREATE USER MAPPING FOR %s SERVER %s OPTIONS (connection_string 'Endpoint=sb://...');",
-					quote_identifier(GetUserNameFromId(userid, false)), quote_identifier(server->name)));
+			errhint("%s", mls_credential_hint(server, userid, list_make1("connection_string"))));
 	}
 	mls_kafka_set(conf, "sasl.mechanism", "PLAIN");
 	mls_kafka_set(conf, "sasl.username", CONNECTION_STRING_USER);

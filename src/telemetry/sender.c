@@ -173,8 +173,7 @@ instrumentation_key(const MlsServer *server, Oid userid)
 				errmsg("no instrumentation key for role \"%s\" on server \"%s\"", GetUserNameFromId(userid, false),
 					   server->name),
 				errdetail("The user mapping has no option \"connection_string\" with an InstrumentationKey in it."),
-				errhint("CREATE USER MAPPING FOR %s SERVER %s OPTIONS (connection_string 'InstrumentationKey=...');",
-						quote_identifier(GetUserNameFromId(userid, false)), quote_identifier(server->name)));
+				errhint("%s", mls_credential_hint(server, userid, list_make1("connection_string"))));
 	return key;
 }
 

@@ -8,6 +8,9 @@
 
 #include "transport/endpoint.h"
 
+/* A shorter secret is found in words that are none of it, and what is masked in them would tell what it is. */
+#define SHORTEST_MASKED 6
+
 /* So much of a secret at the end of a text that was cut off is taken for the whole. */
 #define TELLING_PART 4
 
@@ -101,7 +104,7 @@ mask_one(const char *secret, char *text, size_t len)
 	char *end = text + len;
 	bool found = false;
 
-	if (*secret == '\0')
+	if (strlen(secret) < SHORTEST_MASKED)
 		return false;
 	for (char *p = text; p < end; p++)
 	{

@@ -59,5 +59,14 @@ for spelling in 'k3y+with/odd=chars~' 'k3y%2Bwith%2Fodd%3Dchars~' 'k3y%2bwith%2f
 	like "$message" 'you sent \*+' "a key that a reply repeats is masked: spelt $spelling"
 	unlike "$message" "odd|chars" "all of it"
 done
+# But not so short a secret that it is found in any word: masking would tell what it is.
+sql "$quiet ALTER USER MAPPING FOR postgres SERVER scan_refused OPTIONS (SET client_secret 's')"
+message=$(sql_error "SELECT scan_refused(1)")
+like "$message" "AADSTS7000215: .*s" "a message goes without damage from a secret of one letter"
+unlike "$message" '\*' "which is not masked"
+sql "ALTER USER MAPPING FOR postgres SERVER echo1 OPTIONS (SET key 'k3y+w')"
+like "$(sql_error "SELECT echo1(1)")" 'you sent k3y\+with' "five bytes are not masked"
+sql "ALTER USER MAPPING FOR postgres SERVER echo1 OPTIONS (SET key 'k3y+wi')"
+like "$(sql_error "SELECT echo1(1)")" 'you sent \*{6}th' "six are"
 is "$("$PGBIN/pg_dump" -U postgres "$PGDATABASE" 2>/dev/null | grep -Ec 'token-[0-9]+-|Pr1mary')" 0 "a dump has nothing that was fetched"
 done_testing

@@ -75,6 +75,7 @@ message=$(sql_error "SELECT chain(1)")
 for link in "environment: The server" "workload identity: The server" "managed identity: There is no metadata service" "Azure CLI: ml_score.allow_azure_cli is off"; do
 	like "$message" "$link" "without any identity the error says: $link"
 done
+like "$(sql_error "SET ml_score.allow_azure_cli = on; SELECT chain(1)")" "Azure CLI: The program az" "with another setting it is not the remembered error"
 like "$(sql_error "CREATE SERVER imds TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://169.254.169.254/score', request_format 'records');
 	CREATE FUNCTION imds(i int) RETURNS float8 LANGUAGE ml_score AS 'imds'; SELECT imds(1)")" "link-local" "the metadata service is nothing a server can point to"
 
@@ -144,7 +145,12 @@ SCRIPT
 chmod 755 "$RUN/bin/az"
 : >"$RUN/az.log" && chmod 666 "$RUN/az.log"
 with_environment "PATH=$RUN/bin:$PATH"
-like "$(sql_error "SELECT cli(1)")" "allow_azure_cli is off" "the Azure CLI is run only if a superuser lets it"
+message=$(sql_error "SELECT cli(1)")
+like "$message" "allow_azure_cli is off" "the Azure CLI is run only if a superuser lets it"
+like "$message" "Superusers.* may set ml_score.allow_azure_cli" "the error says who may"
+like "$(sql_error "SELECT cli(1)")" "Superusers.* may set ml_score.allow_azure_cli" "each time"
+is "$(sql "SET ml_score.allow_azure_cli = on; SELECT cli(1)")" 0 "and when it is set, the refusal is forgotten at once"
+like "$(sql_error "SELECT cli(1)")" "allow_azure_cli is off" "while sessions without the setting get nothing of it"
 sql "ALTER SYSTEM SET ml_score.allow_azure_cli = on"
 with_environment "PATH=$RUN/bin:$PATH"
 is "$(token cli)" 0 "who is logged in to it scores then"
