@@ -4,11 +4,18 @@
 #   tests/fuzz/run.sh [SECONDS] [TARGET...]     60 by default, of each target: codec (endpoints' replies and swagger, starting
 #                                               from tests/fixtures/swagger and a few replies), event (streams' events)
 #
-# PG_CONFIG says whose headers, FUZZ_DIR where programs and corpora are kept. An input that fails is left there.
+# It installs what is missing. PG_CONFIG says whose headers, FUZZ_DIR where programs and corpora are kept. An input that
+# fails is left there.
 
-set -euo pipefail
-ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
-PG_CONFIG=${PG_CONFIG:-pg_config}
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
+. "$ROOT/tests/lib/install.sh"
+. "$ROOT/tests/lib/pg.sh"
+
+make_state_dirs
+# shellcheck disable=SC2086 # a list of words
+need_packages $BUILD_PACKAGES $TEST_PACKAGES libclang-rt-14-dev
+need_pg 15
+PG_CONFIG=${PG_CONFIG:-$(pg_prefix 15)/bin/pg_config}
 DIR=${FUZZ_DIR:-$(mktemp -d "${TMPDIR:-/tmp}/mls-fuzz.XXXXXX")}
 LIBRARIES="-L$("$PG_CONFIG" --pkglibdir) -lpgcommon -lpgport -lz -lm"
 SECONDS_EACH=${1:-60}
