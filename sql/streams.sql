@@ -82,6 +82,21 @@ SET ROLE st_other;
 SELECT pg_temp.try($$SELECT ml_score.create_stream('c', 'st_hub', 'topic', 'st_target', paused => true)$$);
 RESET ROLE;
 
+-- without a credential
+SET client_min_messages = warning;
+CREATE SERVER st_string TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (bootstrap_servers 'localhost:9', auth 'connection_string');
+GRANT USAGE ON FOREIGN SERVER st_string TO st_other;
+SET ROLE st_other;
+SELECT ml_score.create_stream('string', 'st_string', 'topic', columns => 'id bigint', query => 'SELECT FROM batch', paused => true);
+SELECT ml_score.drop_stream('string');
+CREATE USER MAPPING FOR st_other SERVER st_string OPTIONS (connection_string 'Endpoint=sb://localhost/;SharedAccessKeyName=n;SharedAccessKey=c2VjcmV0');
+SELECT ml_score.create_stream('string', 'st_string', 'topic', columns => 'id bigint', query => 'SELECT FROM batch', paused => true);
+SELECT ml_score.drop_stream('string');
+DROP USER MAPPING FOR st_other SERVER st_string;
+RESET ROLE;
+DROP SERVER st_string;
+SET client_min_messages = error;
+
 -- dead letters tried again, and removed
 INSERT INTO ml_score.dead_letter (stream, partition, "offset", raw, reason, sqlstate) VALUES
 	('a', 0, 1, '{"id": 1}', 'r', '22000'), ('a', 0, 2, '{"id": "x"}', 'r', '22000'), ('a', 0, 3, '{"id": 1}', 'r', '22000'), ('a', 0, 4, NULL, 'r', '22000');

@@ -6,6 +6,7 @@
  */
 #include "stream/stream.h"
 
+#include "auth/credential.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_type.h"
@@ -144,6 +145,25 @@ word_arg(FunctionCallInfo fcinfo, int arg, const char *first, const char *second
 									 : psprintf("Valid values are: '%s', '%s', '%s'.", first, second, third));
 }
 
+/* The words that a start may be are not known to timestamptz_in, whose error it is. */
+static void
+explain_start(void *arg)
+{
+	errdetail("The value must be 'earliest', 'latest' or a finite timestamp.");
+}
+
+static Datum
+parse_start(const char *text)
+{
+	ErrorContextCallback callback = {.previous = error_context_stack, .callback = explain_start};
+	Datum value;
+
+	error_context_stack = &callback;
+	value = DirectFunctionCall3(timestamptz_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+	error_context_stack = callback.previous;
+	return value;
+}
+
 /* A timestamp as every session reads it; earliest and latest as they are. */
 static char *
 canonical_start(const char *text)
@@ -152,10 +172,24 @@ canonical_start(const char *text)
 
 	if (strcmp(text, "earliest") == 0 || strcmp(text, "latest") == 0)
 		return pstrdup(text);
-	value = DirectFunctionCall3(timestamptz_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+	value = parse_start(text);
 	if (TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(value)))
 		raise_bad_argument(ARG_START, text, "The value must be 'earliest', 'latest' or a finite timestamp.");
 	return pstrdup(timestamptz_to_str(DatumGetTimestampTz(value)));
+}
+
+/* The stream could not log in; but who may make the mapping need not have done so yet. */
+static void
+warn_of_no_credential(const MlsServer *server)
+{
+	Oid userid = GetUserId();
+
+	if (server->auth != MLS_AUTH_CONNECTION_STRING || mls_credential_has_option(server, userid, "connection_string"))
+		return;
+	ereport(WARNING, errcode(ERRCODE_WARNING),
+			errmsg("no credentials for role \"%s\" on server \"%s\"", GetUserNameFromId(userid, false), server->name),
+			errdetail("The stream waits until there are."),
+			errhint("%s", mls_credential_hint(server, userid, list_make1("connection_string"))));
 }
 
 /* The caller must be able to use the server, now and as its owner later. */
@@ -163,10 +197,13 @@ static void
 check_server(const char *name)
 {
 	Oid serverid = mls_server_oid(name, false);
+	MlsServer *server;
 
 	if (object_aclcheck(ForeignServerRelationId, serverid, GetUserId(), ACL_USAGE) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_SERVER, name);
-	mls_server_require(mls_server_load(serverid), MLS_SERVER_EVENTHUBS);
+	server = mls_server_load(serverid);
+	mls_server_require(server, MLS_SERVER_EVENTHUBS);
+	warn_of_no_credential(server);
 }
 
 /* The target's name with its schema, so that it means the same to every session. */
