@@ -157,6 +157,7 @@ stream_events() {
 	title "A stream: diamonds come as events and are priced on the way into a table, exactly once"
 	need_peer kafka
 	kafka_topic diamonds 4
+	kafka_topic readings 2
 	"$PGBIN/psql" -XAtq -d demo -c 'SELECT row_to_json(d) FROM diamonds d' | kafka_produce diamonds -X linger.ms=50
 	show "CREATE SERVER hub TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score
     OPTIONS (bootstrap_servers '$KAFKA_EVENTHUBS', auth 'connection_string', ca_file '$KAFKA_CA');"
@@ -175,6 +176,19 @@ tell() {
 	cat <<-EOF
 		connect:  $PGBIN/psql -h $PGHOST -U postgres demo
 		stop:     tests/demo.sh --stop
+	EOF
+	[ -z "$streams" ] || [ -n "$batch" ] || tell_streams
+}
+
+tell_streams() {
+	cat <<-EOF
+
+		The hub has a topic to play with, readings:
+		CREATE TABLE reading (id bigint PRIMARY KEY, temp float8, at timestamptz DEFAULT now(), _partition int, _offset bigint);
+		SELECT ml_score.create_stream('readings', server => 'hub', topic => 'readings', target => 'reading');
+		SELECT ml_score.send_event('hub', 'readings', '{"id": 1, "temp": 20.5}');
+		SELECT ml_score.wait_stream('readings');
+		SELECT * FROM reading;
 	EOF
 }
 
