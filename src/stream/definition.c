@@ -155,7 +155,7 @@ explain_start(void *arg)
 static Datum
 parse_start(const char *text)
 {
-	ErrorContextCallback callback = {.previous = error_context_stack, .callback = explain_start};
+	ErrorContextCallback callback = {error_context_stack, explain_start, NULL};
 	Datum value;
 
 	error_context_stack = &callback;
