@@ -160,15 +160,27 @@ mls_event_emit(MlsEventRun *run)
 	run->in_row = false;
 }
 
+/* How often a byte occurs, counted no further than most + 1. */
+static int
+count_byte(const char *body, size_t len, char byte, int most)
+{
+	const char *end = body + len;
+	int n = 0;
+
+	while (n <= most && (body = memchr(body, byte, end - body)) != NULL)
+	{
+		n++;
+		body++;
+	}
+	return n;
+}
+
 /* Could this nest deeper than JSON may? Every level has a bracket. */
 static bool
 many_brackets(const char *body, size_t len)
 {
-	int n = 0;
-
-	for (size_t i = 0; i < len; i++)
-		n += body[i] == '[' || body[i] == '{';
-	return n > MLS_JSON_MAX_DEPTH;
+	return count_byte(body, len, '{', MLS_JSON_MAX_DEPTH) + count_byte(body, len, '[', MLS_JSON_MAX_DEPTH) >
+		   MLS_JSON_MAX_DEPTH;
 }
 
 /* jsonb_in is left to say what is no JSON, but for nesting, at which it gives up its statement. */

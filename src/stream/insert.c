@@ -38,6 +38,7 @@ typedef struct InsertSink
 	ExprState **defaults; /* of the target's columns that rows do not have; NULL: none */
 	CommandId command;
 	BulkInsertState bulk;
+	TupleDesc desc; /* of the slots: a copy, which no slot needs to pin */
 	TupleTableSlot *slots[SLOTS];
 	int made;
 	int used;
@@ -162,7 +163,7 @@ put(MlsSink *sink, Datum *values, bool *nulls)
 	{
 		MemoryContext old = MemoryContextSwitchTo(insert->estate->es_query_cxt);
 
-		insert->slots[insert->made++] = table_slot_create(insert->target, NULL);
+		insert->slots[insert->made++] = MakeSingleTupleTableSlot(insert->desc, table_slot_callbacks(insert->target));
 		MemoryContextSwitchTo(old);
 	}
 	slot = insert->slots[insert->used];
@@ -192,8 +193,6 @@ finish(MlsSink *sink)
 	write_slots(insert);
 	FreeBulkInsertState(insert->bulk);
 	table_finish_bulk_insert(insert->target, 0);
-	for (int i = 0; i < insert->made; i++)
-		ExecDropSingleTupleTableSlot(insert->slots[i]);
 	ExecCloseIndices(insert->result);
 	FreeExecutorState(insert->estate);
 	table_close(insert->target, NoLock);
@@ -226,6 +225,7 @@ mls_insert_sink(const MlsRowMaker *rows)
 		return NULL;
 	}
 	insert->estate = CreateExecutorState();
+	insert->desc = CreateTupleDescCopyConstr(RelationGetDescr(insert->target));
 	open_indexes(insert);
 	prepare_defaults(insert, rows);
 	insert->command = GetCurrentCommandId(true);

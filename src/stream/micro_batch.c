@@ -37,7 +37,6 @@ time_of(const rd_kafka_message_t *message)
 void
 mls_micro_batch_add(MlsMicroBatch *batch, rd_kafka_message_t *message)
 {
-	rd_kafka_headers_t *headers = NULL;
 	MlsEvent *event;
 
 	if (batch->count == batch->capacity)
@@ -50,7 +49,6 @@ mls_micro_batch_add(MlsMicroBatch *batch, rd_kafka_message_t *message)
 		batch->begun_at = GetCurrentTimestamp();
 	batch->messages[batch->count] = message;
 	event = &batch->events[batch->count++];
-	(void) rd_kafka_message_headers(message, &headers);
 	*event = (MlsEvent){.partition = message->partition,
 						.offset = message->offset,
 						.time = time_of(message),
@@ -58,7 +56,7 @@ mls_micro_batch_add(MlsMicroBatch *batch, rd_kafka_message_t *message)
 						.key_len = message->key_len,
 						.value = message->payload,
 						.value_len = message->len,
-						.kafka_headers = headers};
+						.message = message};
 	batch->bytes += message->len + message->key_len;
 }
 

@@ -303,14 +303,17 @@ mls_event_headers(const MlsEvent *event)
 {
 	JsonbParseState *state = NULL;
 	JsonbValue *object;
+	rd_kafka_headers_t *headers;
 	const char *name;
 	const void *bytes;
 	size_t size;
 
-	if (event->kafka_headers == NULL)
+	if (event->message == NULL)
 		return event->headers;
+	if (rd_kafka_message_headers(event->message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return NULL;
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	for (size_t i = 0; rd_kafka_header_get_all(event->kafka_headers, i, &name, &bytes, &size) == 0; i++)
+	for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &bytes, &size) == 0; i++)
 	{
 		JsonbValue key = {.type = jbvString};
 		JsonbValue value = {.type = jbvNull};

@@ -21,8 +21,8 @@ typedef struct MlsEvent
 	size_t key_len;
 	const char *value; /* NULL: a tombstone */
 	size_t value_len;
-	rd_kafka_headers_t *kafka_headers; /* one of these two, or neither */
-	Jsonb *headers;
+	rd_kafka_message_t *message; /* whose headers it has, or NULL: it has these */
+	Jsonb *headers;				 /* or NULL */
 } MlsEvent;
 
 /* Takes rows, all of one micro-batch. */
