@@ -4,7 +4,7 @@
 #include "ml_score.h"
 
 #include "access/xact.h"
-#include "batch/job.h"
+#include "batch/worker.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
@@ -120,24 +120,23 @@ mls_retry_batch(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* ml_score.purge_batch(older_than interval) */
-PG_FUNCTION_INFO_V1(mls_purge_batch);
-
-PGDLLEXPORT Datum
-mls_purge_batch(PG_FUNCTION_ARGS)
+int64
+mls_batch_purge(Interval *older_than, const int64 *id)
 {
-	const char *arguments[] = {DatumGetCString(DirectFunctionCall1(interval_out, PG_GETARG_DATUM(0))),
-							   psprintf("%u", GetUserId())};
+	const char *arguments[] = {DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(older_than))),
+							   psprintf("%u", GetUserId()), id == NULL ? NULL : psprintf(INT64_FORMAT, *id)};
 	MlsBooks books;
 	uint64 purged;
 
+	if (id != NULL)
+		(void) load_own(*id, true);
 	mls_books_open(&books);
 	purged = mls_books_run("DELETE FROM ml_score.batch_job WHERE state IN ('completed', 'failed', 'cancelled') AND "
 						   "NOT cleanup AND completed_at <= clock_timestamp() - $1::interval AND "
-						   "pg_has_role($2::oid, owner::oid, 'USAGE')",
+						   "($3 IS NULL OR id = $3::bigint) AND pg_has_role($2::oid, owner::oid, 'USAGE')",
 						   lengthof(arguments), arguments);
 	mls_books_close(&books);
-	PG_RETURN_INT64((int64) purged);
+	return (int64) purged;
 }
 
 /* Was the job submitted by the transaction that now wants to wait for it? */

@@ -77,7 +77,7 @@ dead_letter(Loader *loader, int64 number, const char *raw, int len, int sqlstate
 	SET_VARSIZE(bytes, VARHDRSZ + len);
 	memcpy(VARDATA(bytes), raw, len);
 	mls_books_open(&books);
-	if (SPI_execute_with_args("INSERT INTO ml_score.batch_dead_letter (job, blob, line, raw, reason, sqlstate) "
+	if (SPI_execute_with_args("INSERT INTO ml_score.dead_letter (job, blob, line, raw, reason, sqlstate) "
 							  "VALUES ($1, $2, $3, $4, $5, $6)",
 							  lengthof(types), (Oid *) types, values, NULL, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not note a bad line of batch job " INT64_FORMAT, loader->job->id);

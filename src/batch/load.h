@@ -11,7 +11,7 @@
 typedef struct MlsLoaded
 {
 	int64 rows;	   /* stored */
-	int64 bad;	   /* in ml_score.batch_dead_letter */
+	int64 bad;	   /* in ml_score.dead_letter */
 	int64 missing; /* rows that went out and have no prediction, in ml_score.batch_missing; -1: not known */
 } MlsLoaded;
 

@@ -9,6 +9,9 @@
 /* From _PG_init. */
 extern void mls_batch_init(void);
 
+/* control.c: delete jobs of the caller (NULL: all, else *id) that ended so long ago. How many. Raises for others' jobs. */
+extern int64 mls_batch_purge(Interval *older_than, const int64 *id);
+
 /* poller.c: the poller's main function. */
 struct MlsWorker;
 extern void mls_batch_poll(const struct MlsWorker *worker);

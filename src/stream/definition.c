@@ -472,27 +472,23 @@ mls_drop_stream(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-PG_FUNCTION_INFO_V1(mls_purge);
-
-/* purge(older_than interval, stream text) */
-PGDLLEXPORT Datum
-mls_purge(PG_FUNCTION_ARGS)
+int64
+mls_stream_purge(Interval *older_than, const char *stream)
 {
 	Oid types[] = {INTERVALOID, TEXTOID, OIDOID};
-	Datum values[] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), ObjectIdGetDatum(GetUserId())};
-	char nulls[] = {' ', PG_ARGISNULL(1) ? 'n' : ' ', ' '};
+	Datum values[] = {IntervalPGetDatum(older_than), stream == NULL ? (Datum) 0 : CStringGetTextDatum(stream),
+					  ObjectIdGetDatum(GetUserId())};
+	char nulls[] = {' ', stream == NULL ? 'n' : ' ', ' '};
 	int64 count;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"older_than\" must not be null"));
-	if (!PG_ARGISNULL(1))
-		mls_stream_load_own(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	if (stream != NULL)
+		mls_stream_load_own(stream);
 	SPI_connect();
 	mls_stream_execute("DELETE FROM ml_score.dead_letter d USING ml_score.stream s WHERE s.name = d.stream "
-					   "AND d.created_at < now() - $1 AND ($2 IS NULL OR d.stream = $2) "
+					   "AND d.created_at <= now() - $1 AND ($2 IS NULL OR d.stream = $2) "
 					   "AND pg_has_role($3, s.owner, 'USAGE')",
 					   3, types, values, nulls);
 	count = (int64) SPI_processed;
 	SPI_finish();
-	PG_RETURN_INT64(count);
+	return count;
 }

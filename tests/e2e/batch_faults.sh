@@ -109,7 +109,7 @@ is "$(invoked "$id")" 1 "without another job"
 sql "CREATE TABLE base (id int PRIMARY KEY, price float8 CHECK (price > 700)); CREATE VIEW price AS SELECT * FROM base"
 id=$(submit "key => '{id}'")
 is "$(finish "$id")" completed "a view is filled, too"
-is "$(sql "SELECT (SELECT count(*) FROM base) + dead_letters, dead_letters > 0, (SELECT min(sqlstate) FROM ml_score.batch_dead_letter WHERE job = $id) FROM ml_score.batch_job WHERE id = $id")" \
+is "$(sql "SELECT (SELECT count(*) FROM base) + dead_letters, dead_letters > 0, (SELECT min(sqlstate) FROM ml_score.dead_letter WHERE job = $id) FROM ml_score.batch_job WHERE id = $id")" \
 	"400|t|23514" "rows that a constraint refuses are dead letters"
 sql "CREATE DATABASE faults2 TEMPLATE template0"
 (

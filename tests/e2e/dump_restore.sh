@@ -22,6 +22,13 @@ ALTER FUNCTION aa_first OWNER TO dump_app;
 REVOKE EXECUTE ON FUNCTION quoted FROM PUBLIC;
 CREATE TABLE stone (id int, carat float8, cut text);
 CREATE VIEW priced AS SELECT id, aa_first(carat, cut) FROM stone;
+-- a batch job stays behind, with its dead letters
+WITH job AS (
+	INSERT INTO ml_score.batch_job (owner, server, state, send_key, format, rows_per_file, gzip, result_format, on_missing, on_error, retain,
+		request_id, folder, folders, search_path, time_zone)
+	VALUES (current_user::regrole, 's', 'completed', false, 'csv', 1, false, 'auto', 'record', 'dead_letter', 'none', gen_random_uuid(), 'f', '{f}', '', 'UTC')
+	RETURNING id)
+INSERT INTO ml_score.dead_letter (job, blob, line, raw, reason, sqlstate) SELECT id, 'b', 1, 'x', 'r', '22000' FROM job;
 SQL
 
 restored=${PGDATABASE}_restored
@@ -39,6 +46,7 @@ for format in plain custom; do
 	"$PGBIN/pg_dump" "$PGDATABASE" | grep -v '^\\\(un\)\?restrict' >"$RUN/before.sql"
 	"$PGBIN/pg_dump" "$restored" | grep -v '^\\\(un\)\?restrict' >"$RUN/after.sql"
 	is "$(diff "$RUN/before.sql" "$RUN/after.sql")" "" "$format: and is all there"
+	is "$(PGDATABASE=$restored sql 'SELECT count(*) FROM ml_score.batch_job')" 0 "$format: but for batch jobs"
 	like "$(PGDATABASE=$restored sql_error 'DROP SERVER zz_server')" 'function aa_first.* depends on server zz_server' \
 		"$format: functions are bound to their servers"
 	like "$(PGDATABASE=$restored sql_error 'DROP SERVER "new name"')" 'function followed.* depends on server new name' \
