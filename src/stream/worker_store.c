@@ -1,0 +1,125 @@
+/*
+ * worker_store.c - a micro-batch into the database, in one transaction with the offsets; see work.h.
+ */
+#include "stream/work.h"
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/ipc.h"
+#include "utils/memutils.h"
+
+void
+mls_work_prepare_rows(MlsStreamWork *w)
+{
+	MemoryContext old;
+
+	if (w->rows != NULL && !mls_row_maker_outdated(w->rows))
+		return;
+	w->rows = NULL;
+	MemoryContextReset(w->rows_context);
+	old = MemoryContextSwitchTo(w->rows_context);
+	w->rows = mls_row_maker_create(w->stream);
+	MemoryContextSwitchTo(old);
+}
+
+/* Move the offsets of the partitions that the micro-batch has events of; in the transaction that stores them. */
+static void
+move_offsets(MlsStreamWork *w, const MlsStoreResult *result)
+{
+	MlsOffsetMove *moves = palloc0(sizeof(MlsOffsetMove) * w->nshares);
+	int n = 0;
+
+	for (int i = 0; i < w->nshares; i++)
+	{
+		const MlsShare *share = &w->shares[i];
+
+		moves[n] = (MlsOffsetMove){.partition = share->partition, .from = share->next_offset, .to = share->next_offset};
+		mls_micro_batch_sum(w->batch, result, &moves[n]);
+		if (moves[n].to != moves[n].from)
+			n++;
+	}
+	mls_stream_move_offsets(w->stream->name, moves, n);
+}
+
+/* on_error 'fail': an event that cannot be stored stops the stream before it. */
+static void
+stop_at_fault(MlsStreamWork *w, const MlsStoreResult *result)
+{
+	for (int i = 0; i < w->batch->count; i++)
+	{
+		const MlsEvent *event = &w->batch->events[i];
+		char *reason;
+
+		if (result->faults[i].reason == NULL)
+			continue;
+		reason = psprintf("partition %d, offset " INT64_FORMAT ": %s", event->partition, event->offset,
+						  result->faults[i].reason);
+		mls_worker_abort();
+		mls_worker_begin();
+		mls_stream_stop(w->stream->name, reason);
+		mls_worker_commit();
+		ereport(LOG, errmsg("ml_score stream \"%s\" stopped: %s", w->stream->name, reason));
+		proc_exit(0);
+	}
+}
+
+static void
+store_in_transaction(MlsStreamWork *w)
+{
+	MlsStoreResult result = {0};
+
+	mls_worker_begin();
+	MemoryContextSwitchTo(w->batch_context);
+	pgstat_report_activity(STATE_RUNNING, psprintf("storing %d events", w->batch->count));
+	mls_work_prepare_rows(w);
+	PG_TRY();
+	{
+		if (w->stream->window != NULL)
+			mls_work_store_for_windows(w, &result);
+		else
+			mls_store(w->rows, w->batch->events, w->batch->count, w->immediate, &result);
+	}
+	PG_CATCH();
+	{
+		w->batch->wants_schema = result.wants_schema;
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	if (result.nfaults > 0 && !w->stream->dead_letters)
+		stop_at_fault(w, &result);
+	mls_store_dead_letters(w->stream, w->batch->events, w->batch->count, &result);
+	move_offsets(w, &result);
+	w->batch->committing = true;
+	mls_worker_commit();
+	w->batch->committing = false;
+}
+
+/* The micro-batch is committed. */
+static void
+note_stored(MlsStreamWork *w)
+{
+	for (int i = 0; i < w->nshares; i++)
+	{
+		MlsShare *share = &w->shares[i];
+		MlsOffsetMove move = {.partition = share->partition, .from = share->next_offset, .to = share->next_offset};
+
+		mls_micro_batch_sum(w->batch, NULL, &move);
+		share->next_offset = move.to;
+		if (move.events > 0)
+		{
+			mls_status_count(share->status, move.events, move.bytes);
+			share->idle = false;
+		}
+	}
+	mls_micro_batch_clear(w->batch);
+	w->immediate = false;
+	w->backoff_ms = 0;
+	mls_work_show_state(w, MLS_STREAM_RUNNING);
+}
+
+void
+mls_work_store(MlsStreamWork *w)
+{
+	store_in_transaction(w);
+	note_stored(w);
+}
