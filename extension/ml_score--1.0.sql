@@ -401,7 +401,7 @@ GRANT SELECT ON ml_score.token_status TO PUBLIC;
 COMMENT ON VIEW ml_score.token_status IS
 'a line for each token, key or key vault secret that is kept for use by all backends of all databases (by this backend alone without shared_preload_libraries = ''ml_score''); never the value itself.
 Shows its lines to members of pg_read_all_stats, and so of pg_monitor; to others it is empty.';
-COMMENT ON COLUMN ml_score.token_status.kind IS 'token; key: the keys of an online endpoint that the control plane gave; endpoint: its description there; secret: of a key vault';
+COMMENT ON COLUMN ml_score.token_status.kind IS 'token; key: the keys of an online endpoint that the control plane gave; endpoint: its description there; secret: of a key vault; delegation key: of a storage account, to sign with';
 COMMENT ON COLUMN ml_score.token_status.authority IS 'URL of the Entra authority';
 COMMENT ON COLUMN ml_score.token_status.identity IS 'whose it is: a client id or other name of the identity';
 COMMENT ON COLUMN ml_score.token_status.scope IS 'what it is for: a token''s scope, an endpoint''s ARM id, a secret''s URL';

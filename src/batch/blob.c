@@ -9,6 +9,7 @@
 
 #include "auth/credential.h"
 #include "batch/blob_sign.h"
+#include "batch/delegation.h"
 #include "batch/percent.h"
 #include "miscadmin.h"
 #include "pgtime.h"
@@ -20,8 +21,9 @@ struct MlsBlobStore
 	MlsEndpoint *endpoint;
 	const MlsServer *server;
 	MlsLocation location;
-	char *sas; /* a query, with auth 'sas'; else NULL */
-	char *key; /* with auth 'shared_key'; else NULL */
+	char *sas;				 /* a query, with auth 'sas'; else NULL */
+	char *key;				 /* with auth 'shared_key'; else NULL */
+	MlsDelegator *delegator; /* with auth 'entra'; else NULL */
 };
 
 /* The mapping's option, or an error that says how to give it. */
@@ -75,6 +77,8 @@ read_credentials(MlsBlobStore *store, Oid userid)
 							errmsg("the account_key of server \"%s\" is no base64", server->name)));
 		mls_endpoint_hide(store->endpoint, store->key);
 	}
+	else if (server->auth == MLS_AUTH_ENTRA)
+		store->delegator = mls_delegator_open(server, userid, &store->location);
 }
 
 MlsBlobStore *
@@ -95,6 +99,12 @@ const MlsLocation *
 mls_blob_location(const MlsBlobStore *store)
 {
 	return &store->location;
+}
+
+const MlsServer *
+mls_blob_server(const MlsBlobStore *store)
+{
+	return store->server;
 }
 
 char *
@@ -363,19 +373,41 @@ mls_blob_delete(MlsBlobStore *store, const char *path)
 	return deleted;
 }
 
+MlsExchange *
+mls_blob_post_key_info(MlsBlobStore *store, const char *body, size_t len)
+{
+	char *url = psprintf("%s/?restype=service&comp=userdelegationkey", store->location.service);
+
+	return request(store, "POST", url, list_make1("Content-Type: application/xml; charset=UTF-8"), body, len);
+}
+
 char *
 mls_blob_sas_query(MlsBlobStore *store, bool may_write, int64 seconds)
 {
 	char expiry[32];
 	pg_time_t end = (pg_time_t) time(NULL) + seconds;
+	MlsDelegationKey *delegation = NULL;
+	char *query;
 
 	if (store->sas != NULL)
 		return pstrdup(store->sas);
-	if (store->key == NULL)
+	if (store->key == NULL && store->delegator == NULL)
 		return NULL;
 	pg_strftime(expiry, sizeof(expiry), "%Y-%m-%dT%H:%M:%SZ", pg_gmtime(&end));
-	return mls_blob_sas(store->location.account, store->location.container, may_write ? "racwl" : "rl", "", expiry,
-						pg_strncasecmp(store->location.service, "https:", 6) == 0, store->key, NULL);
+	if (store->delegator != NULL)
+	{
+		delegation = mls_delegation_key_get(store, store->delegator);
+		if (strcmp(delegation->expiry, expiry) < 0)
+			strlcpy(expiry, delegation->expiry, sizeof(expiry));
+	}
+	query = mls_blob_sas(store->location.account, store->location.container, may_write ? "racwl" : "rl", "", expiry,
+						 pg_strncasecmp(store->location.service, "https:", 6) == 0, store->key, delegation);
+	if (delegation != NULL)
+		mls_secret_wipe(unconstify(char *, delegation->value));
+	if (query == NULL)
+		ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
+						errmsg("the user delegation key that server \"%s\" gave is no base64", store->server->name)));
+	return query;
 }
 
 /* What to do about an error of the service; NULL: nothing is known of it. */

@@ -22,6 +22,7 @@ typedef struct MlsBlobStore MlsBlobStore;
  */
 extern MlsBlobStore *mls_blob_open(const MlsServer *server, Oid userid);
 extern const MlsLocation *mls_blob_location(const MlsBlobStore *store);
+extern const MlsServer *mls_blob_server(const MlsBlobStore *store);
 
 /* path within the container, and its URL, without credentials; palloc'd. */
 extern char *mls_blob_full_path(const MlsBlobStore *store, const char *path);
@@ -62,9 +63,13 @@ extern bool mls_blob_delete(MlsBlobStore *store, const char *path);
 /* MD5 in base64. */
 extern void mls_blob_md5(const char *data, size_t len, char md5[MLS_MD5_SIZE]);
 
+/* Start asking the service for a user delegation key, with the identity's token. The body is XML: KeyInfo. */
+extern MlsExchange *mls_blob_post_key_info(MlsBlobStore *store, const char *body, size_t len);
+
 /*
  * A query that lets its bearer read (and write, when that is asked for) in the container for so many seconds: the mapping's
- * sas_token, or one that is made. palloc'd; NULL when the server's auth can give none.
+ * sas_token, or one that is made. One of an identity may end a day earlier, and may wait for the network; it needs no
+ * transaction. palloc'd; NULL when the server's auth can give none. Raises when the service gives no key to sign with.
  */
 extern char *mls_blob_sas_query(MlsBlobStore *store, bool may_write, int64 seconds);
 

@@ -240,22 +240,29 @@ uses_sas(const MlsServer *server, const MlsJob *job)
 }
 
 char *
-mls_service_invocation(MlsService *service, const MlsJob *job, MlsBlobStore *store)
+mls_service_sas(MlsService *service, const MlsJob *job, MlsBlobStore *store)
 {
 	const MlsServer *server = service->server;
-	UriMaker maker = {.job = job, .store = store};
-	StringInfoData out;
+	char *sas;
 
-	if (store != NULL && uses_sas(server, job))
-	{
-		maker.sas = mls_blob_sas_query(store, true, MLS_JOB_SAS_SECONDS);
-		if (maker.sas == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("no SAS can be had for the templates of server \"%s\"", server->name),
-					 errdetail("The storage server \"%s\" has neither auth 'sas' nor 'shared_key'.", server->storage)));
-		mls_endpoint_hide(service->endpoint, mls_blob_sas_signature(maker.sas));
-	}
+	if (store == NULL || !uses_sas(server, job))
+		return NULL;
+	sas = mls_blob_sas_query(store, true, MLS_JOB_SAS_SECONDS);
+	if (sas == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("no SAS can be had for the templates of server \"%s\"", server->name),
+						errdetail("The storage server \"%s\" has none of auth 'sas', 'shared_key' and 'entra'.",
+								  server->storage)));
+	mls_endpoint_hide(service->endpoint, mls_blob_sas_signature(sas));
+	return sas;
+}
+
+char *
+mls_service_invocation(MlsService *service, const MlsJob *job, MlsBlobStore *store, const char *sas)
+{
+	const MlsServer *server = service->server;
+	UriMaker maker = {.job = job, .store = store, .sas = sas};
+	StringInfoData out;
 
 	initStringInfo(&out);
 	appendStringInfoString(&out, "{\"properties\":{");

@@ -22,8 +22,14 @@ typedef struct MlsRun
 /* In a transaction; lives in the current context. */
 extern MlsService *mls_service_open(const MlsServer *server, Oid userid);
 
-/* The body that starts job. store: NULL for a job that has none. */
-extern char *mls_service_invocation(MlsService *service, const MlsJob *job, MlsBlobStore *store);
+/*
+ * The SAS that job's templates ask for, and that no message of service's will show; NULL when they do not. May wait for
+ * the network. Raises when store can give none.
+ */
+extern char *mls_service_sas(MlsService *service, const MlsJob *job, MlsBlobStore *store);
+
+/* The body that starts job. store: NULL for a job that has none. sas: mls_service_sas's. In a transaction. */
+extern char *mls_service_invocation(MlsService *service, const MlsJob *job, MlsBlobStore *store, const char *sas);
 
 /* Start a request. Only looking may be repeated by the transport. */
 extern MlsExchange *mls_service_invoke(MlsService *service, const char *body, const char *request_id);

@@ -92,6 +92,7 @@ submit(MlsJob *job)
 	MlsBlobStore *store = NULL;
 	MlsExchange *exchange;
 	MlsRun run;
+	char *sas;
 	char *body;
 	const char *reply;
 	size_t len;
@@ -102,7 +103,13 @@ submit(MlsJob *job)
 	service = mls_service_open(server, job->owner);
 	if (job->query != NULL || server->storage != NULL)
 		store = mls_blob_open(mls_place_storage(server, job->owner), job->owner);
-	body = mls_service_invocation(service, job, store);
+	mls_worker_commit();
+	MemoryContextSwitchTo(cxt);
+
+	sas = mls_service_sas(service, job, store);
+	mls_worker_begin();
+	MemoryContextSwitchTo(cxt);
+	body = mls_service_invocation(service, job, store, sas);
 	mls_worker_commit();
 	MemoryContextSwitchTo(cxt);
 

@@ -34,7 +34,34 @@ sql "SELECT ml_score.cancel_batch($id)" >/dev/null
 wait_until 30 "SELECT state = 'cancelled' FROM ml_score.batch_job WHERE id = $id"
 is "$(job "$id" state)" cancelled "and cancelled, with a token for the control plane"
 batch_no_faults
+
+# a SAS that the identity's user delegation key signs
+batch_datastore vault-store "$(blob_url entra-batch)"
+sql "ALTER SERVER pb OPTIONS (SET storage 'vault', SET input_uri '$(blob_url entra-batch)/{path}?{sas}', SET output_uri 'azureml://datastores/vault-store/paths/{path}')"
+server_log_mark
+sql "TRUNCATE price"
+first=$(submit)
+is "$(finish "$first") $(stored)" "completed 100|100|1|100" "a job whose input is a URL with a user delegation SAS"
+sas=$(batch_jobs | grep -o "ml_score/$first-[^\"]*" | grep -o '[?].*' | head -n 1)
+like "$sas" '[?]se=.*&sp=racwl&spr=https&sv=2021-12-02&sr=c&skoid=tests&sktid=tenant&skt=.*&ske=.*&sks=b&skv=.*&sig=' "which says whose key it is"
+is "$(curl -sS -o /dev/null -w '%{http_code}' --cacert "$BLOB_CA" "$(blob_url entra-batch)${sas}&restype=container&comp=list")" 200 "and is good on its own"
+is "$(curl -sS -o /dev/null -w '%{http_code}' --cacert "$BLOB_CA" "$(blob_url entra-batch)${sas/sp=racwl/sp=racwdl}&restype=container&comp=list")" 403 "for no more than it says"
+id=$(submit "on_conflict => 'update'")
+is "$(finish "$id")" completed "another job"
+is "$(sql "SELECT identity, scope = '$(blob_url "")', source, fetches, expires_at - fetched_at BETWEEN '23 hours' AND '24 hours', last_error FROM ml_score.token_status WHERE kind = 'delegation key'")" \
+	"app|t|blob service|1|t|" "has the same key from the cache"
+unlike "$(server_log)$(sql "SELECT j::text FROM ml_score.batch_job j")$(sql "SELECT e::text FROM ml_score.batch_job_event e")" "${sas##*sig=}" "the SAS is written down nowhere"
+is "$(BLOB_CA=$BLOB_CA "$CACHE/venv-azure/bin/python" "$ROOT/tests/peers/delegation_client.py" "$(blob_url "")" entra-batch "$(blob_token tid=tenant)" "$sas")" \
+	same "azure-storage-blob asks for such a key and signs alike"
+
 sql "ALTER USER MAPPING FOR PUBLIC SERVER vault OPTIONS (SET tenant_id 'ok')"
 like "$(sql "SELECT string_agg(step || ': ' || message, ', ') FROM ml_score.check_server('vault') WHERE NOT ok")" "write: .*403" \
 	"a token that the store does not know is refused there"
+sql "CREATE SERVER stingy TYPE 'blob' FOREIGN DATA WRAPPER ml_score OPTIONS (url '$IDENTITY_URL/acct/box', auth 'entra', credential 'client_secret',
+	authority_host '$IDENTITY_URL', authority_ca_file '$IDENTITY_CA', ca_file '$IDENTITY_CA', retry_base_delay '10ms')"
+mapping stingy "tenant_id 'ok', client_id 'app', client_secret 's'" PUBLIC
+sql "ALTER SERVER pb OPTIONS (SET storage 'stingy')"
+id=$(sql "SELECT ml_score.submit_batch('pb', input => 'azureml://datastores/entra-batch/paths/x.csv', outputs => '{\"score\": \"https://acct/box/{path}?{sas}\"}')")
+like "$(finish "$id")" "could not get a user delegation key for server .stingy." "an identity that may not have a key"
+is "$(job "$id" "sqlstate, error_detail ~ 'AuthorizationPermissionMismatch', error_hint ~ 'Storage Blob Delegator'")" "28000|t|t" "is told which role it lacks"
 done_testing

@@ -5,7 +5,7 @@
 #
 #   batch_token [CLAIM=VALUE...]     a bearer token for jobs and their list; batch_arm_token: for the control plane (cancel)
 #   batch_accept_token TOKEN         accept this one, which may be anything
-#   batch_datastore NAME CONTAINER   jobs know the container as azureml://datastores/NAME/paths/
+#   batch_datastore NAME CONTAINER   jobs know the container (or its URL) as azureml://datastores/NAME/paths/
 #   batch_pace SECONDS               how long a job stays in each state (0.1)
 #   batch_fault JSON                 misbehave; batch_no_faults: behave again, and let held jobs go on
 #   batch_release                    let held jobs go on
@@ -24,7 +24,7 @@ start_batch_endpoint() {
 	echo "BATCH_HTTPS_URL=https://localhost:$(free_port)/jobs" >"$RUN/batch/settings"
 	. "$RUN/batch/settings"
 	blob_container workspaceblobstore 2>/dev/null || true
-	start_peer batch_endpoint "$1" env BLOB_KEY="$BLOB_KEY" /usr/bin/python3 "$ROOT/tests/peers/batch_endpoint.py" --port "$1" \
+	start_peer batch_endpoint "$1" env BLOB_KEY="$BLOB_KEY" BLOB_CA="$BLOB_CA" /usr/bin/python3 "$ROOT/tests/peers/batch_endpoint.py" --port "$1" \
 		--tls-port "$(sed 's#.*:\(.*\)/jobs#\1#' <<<"$BATCH_HTTPS_URL")" --cert "$RUN/tls/server.crt" --key "$RUN/tls/server.key" --storage "$(blob_url "")" --job-python "$CACHE/venv-azure/bin/python" --score-python "$CACHE/venv-scoring/bin/python" \
 		--model "$CACHE/model" --log-dir "$RUN/batch"
 }

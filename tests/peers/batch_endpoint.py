@@ -20,7 +20,7 @@ Outputs lie in a registered datastore only, never at a blob's URL, as with the s
 
 For tests, without credentials:
 
-  POST /admin/datastores {"NAME": "CONTAINER"}     which container a datastore is
+  POST /admin/datastores {"NAME": "CONTAINER"}     which container a datastore is; of another account: its URL
   POST /admin/tokens ["TOKEN"]                     accept these as well
   POST /admin/pace SECONDS                         how long a job stays in each state
   POST /admin/faults {...}                         one more fault; DELETE forgets them all
@@ -66,6 +66,7 @@ DATASTORE_URIS = (
     r"azureml://datastores/([^/]+)/paths/(.*)",
     r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.MachineLearningServices/workspaces/[^/]+/datastores/([^/]+)/paths/(.*)",
 )
+BLOB_URL = r"(https?://(?:127\.0\.0\.1|localhost):[0-9]+/[^/?]+)/([^/?]+)/([^?]*)(?:\?(.*))?"
 
 LOCK = threading.RLock()
 NODES = threading.Semaphore(2)
@@ -108,16 +109,15 @@ def lower(entry):
 
 
 def place_of(uri, output):
-    """Where a URI points: {"container", "path", "sas"}; Refusal when the service does not take such a one."""
+    """Where a URI points: {"storage", "container", "path", "sas"}; Refusal when the service does not take such a one."""
     for form in DATASTORE_URIS:
         if found := re.fullmatch(form, uri):
             if found[1] not in DATASTORES:
                 raise bad_request(f"datastore {found[1]} is not registered in the workspace")
-            return {"container": DATASTORES[found[1]], "path": urllib.parse.unquote(found[2]), "sas": None}
-    if uri.startswith(OPTIONS.storage + "/") and not output:
-        parts = urllib.parse.urlsplit(uri[len(OPTIONS.storage) + 1:])
-        container, _, path = urllib.parse.unquote(parts.path).partition("/")
-        return {"container": container, "path": path, "sas": parts.query or None}
+            storage, _, container = DATASTORES[found[1]].rpartition("/")
+            return {"storage": storage or OPTIONS.storage, "container": container, "path": urllib.parse.unquote(found[2]), "sas": None}
+    if (found := re.fullmatch(BLOB_URL, uri)) and not output:
+        return {"storage": found[1], "container": found[2], "path": urllib.parse.unquote(found[3]), "sas": found[4]}
     raise bad_request(f"{'output' if output else 'input'} uri {uri.partition('?')[0]} is not supported")
 
 

@@ -1,7 +1,8 @@
 """The process of one batch job: download the input, run the model, upload the output. Started by batch_endpoint.py.
 
 The order is JSON on standard input, the report JSON on standard output: {"error": {"code", "message"}, "logs": {name: url}}.
-The storage account's key, which stands for the cluster's identity and the workspace's datastores, is in BLOB_KEY.
+The storage account's key, which stands for the cluster's identity and the workspace's datastores, is in BLOB_KEY, an authority
+for https in BLOB_CA.
 
 Deployments: mlflow takes .csv files with a header and writes lines "row,prediction,file_name"; script takes .csv and .jsonl
 and writes "row prediction file_name"; script-id the first column of the input and the prediction. Without a header, as the
@@ -30,7 +31,8 @@ class JobFailed(Exception):
 
 def container(order, place):
     """With the URI's own SAS, or the key."""
-    return ContainerClient(order["storage"], place["container"], credential=place["sas"] or KEY, api_version=VERSION, retry_total=1)
+    return ContainerClient(place["storage"], place["container"], credential=place["sas"] or KEY, api_version=VERSION, retry_total=1,
+                           connection_verify=os.environ["BLOB_CA"])
 
 
 def download(order, source, folder):
@@ -107,7 +109,7 @@ def run_pipeline(order):
 def upload_log(order, text):
     """As the service leaves logs: a blob of the workspace's store, with a URL that carries its own SAS."""
     name = f"azureml/{order['name']}/logs/user/error/10.0.0.4/000000/errors.txt"
-    client = container(order, {"container": order["log_container"], "sas": None})
+    client = container(order, {"storage": order["storage"], "container": order["log_container"], "sas": None})
     client.upload_blob(name, text.encode())
     end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
     sas = generate_blob_sas(client.account_name, order["log_container"], name, account_key=KEY, permission=BlobSasPermissions(read=True), expiry=end)

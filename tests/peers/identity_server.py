@@ -16,6 +16,7 @@ tells {"tls_port", "ca_file", "client_pem", ...}. Everything asked is recorded.
   GET  /fabric/token                   Service Fabric
   GET  /subscriptions/...              the control plane: an online endpoint, its listkeys and token
   GET  /secrets/NAME                   a key vault's secret: keys-NAME's value, set by /set
+  POST /...?comp=userdelegationkey     a blob service whose identities lack the role
   POST /score                          an endpoint that takes tokens it knows and keys that /set set; one number a row
 
 Of this process: GET /count?path=P, /last?path=P, /log; POST /reset, /revoke?claims=1 (all tokens end),
@@ -104,7 +105,7 @@ def signed_token(form_text):
     """A token for the scope of a token request, as other peers of this run check it."""
     scope = urllib.parse.parse_qs(form_text)["scope"][0]
     key = os.path.join(os.environ["RUN"], "tokens", "key.pem")
-    return jwt_key.signed(key, "aud=" + scope.removesuffix("/.default"), "iss=https://sts.windows.net/tests/", "ver=1.0", "oid=tests")
+    return jwt_key.signed(key, "aud=" + scope.removesuffix("/.default"), "iss=https://sts.windows.net/tests/", "ver=1.0", "oid=tests", "tid=tenant")
 
 
 def behave(mode, form_text):
@@ -213,6 +214,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.control_plane(record)
         if path.startswith("/secrets/"):
             return self.vault(steps[1], headers)
+        if record["query"].get("comp") == "userdelegationkey":
+            return 403, {"error": {"code": "AuthorizationPermissionMismatch", "message": "no"}}
         if path in ("/score", "/swagger.json"):
             return self.score(record)
         return 404, {"error": "nothing here"}
