@@ -14,7 +14,7 @@ srcdir ?= .
 SOURCES = $(sort $(foreach d,$(SRCDIRS),$(wildcard $(srcdir)/$(d)/*.c)))
 OBJS = $(patsubst $(srcdir)/%.c,%.o,$(SOURCES))
 
-REGRESS = $(sort $(basename $(notdir $(wildcard $(srcdir)/sql/*.sql))))
+REGRESS = test_setup $(filter-out test_setup, $(sort $(basename $(notdir $(wildcard $(srcdir)/sql/*.sql)))))
 REGRESS_OPTS = --inputdir=$(srcdir)
 
 PG_CONFIG ?= pg_config

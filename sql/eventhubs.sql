@@ -1,20 +1,9 @@
 -- servers of TYPE 'eventhubs': their options, and the client properties that librdkafka checks itself
-CREATE FUNCTION pg_temp.try(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	detail text;
-	hint text;
-BEGIN
-	EXECUTE statement;
-	RETURN 'ok';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-	RETURN concat_ws(E'\n    ', SQLSTATE || ': ' || SQLERRM, nullif(detail, ''), nullif(hint, ''));
-END $$;
 CREATE FUNCTION pg_temp.try_options(options text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	result text;
 BEGIN
-	result := pg_temp.try(format($f$CREATE SERVER tried TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (%s)$f$, options));
+	result := public.try(format($f$CREATE SERVER tried TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (%s)$f$, options));
 	DROP SERVER IF EXISTS tried;
 	RETURN options || '|' || result;
 END $$;
@@ -55,15 +44,15 @@ CREATE ROLE eh_user;
 GRANT USAGE ON FOREIGN DATA WRAPPER ml_score TO eh_user;
 GRANT CREATE ON DATABASE contrib_regression TO eh_user;
 SET ROLE eh_user;
-SELECT pg_temp.try($$CREATE SERVER eh_files TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (bootstrap_servers 'a.example.com:9093', "kafka.ssl.ca.location" '/etc/passwd')$$);
-SELECT pg_temp.try($$CREATE SERVER eh_files TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (bootstrap_servers 'a.example.com:9093', ca_file '/etc/passwd')$$);
-SELECT pg_temp.try($$CREATE SERVER eh_files TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (bootstrap_servers 'a.example.com:9093', "kafka.sasl.kerberos.kinit.cmd" 'id')$$);
+SELECT public.try($$CREATE SERVER eh_files TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (bootstrap_servers 'a.example.com:9093', "kafka.ssl.ca.location" '/etc/passwd')$$);
+SELECT public.try($$CREATE SERVER eh_files TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (bootstrap_servers 'a.example.com:9093', ca_file '/etc/passwd')$$);
+SELECT public.try($$CREATE SERVER eh_files TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (bootstrap_servers 'a.example.com:9093', "kafka.sasl.kerberos.kinit.cmd" 'id')$$);
 RESET ROLE;
 
 -- credentials
 CREATE SERVER eh TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (bootstrap_servers 'a.example.com:9093', auth 'connection_string');
-SELECT pg_temp.try($$CREATE USER MAPPING FOR PUBLIC SERVER eh OPTIONS (connection_string 'Endpoint=sb://a/;SharedAccessKeyName=k;SharedAccessKey=sesame')$$);
-SELECT pg_temp.try($$ALTER SERVER eh OPTIONS (ADD connection_string 'Endpoint=sb://a/;SharedAccessKey=sesame')$$);
+SELECT public.try($$CREATE USER MAPPING FOR PUBLIC SERVER eh OPTIONS (connection_string 'Endpoint=sb://a/;SharedAccessKeyName=k;SharedAccessKey=sesame')$$);
+SELECT public.try($$ALTER SERVER eh OPTIONS (ADD connection_string 'Endpoint=sb://a/;SharedAccessKey=sesame')$$);
 DROP SERVER eh CASCADE;
 REVOKE USAGE ON FOREIGN DATA WRAPPER ml_score FROM eh_user;
 REVOKE CREATE ON DATABASE contrib_regression FROM eh_user;

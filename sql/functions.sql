@@ -3,20 +3,6 @@ SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS ml_score;
 \pset format unaligned
 \pset tuples_only on
--- Runs a statement; says what it complains about: SQLSTATE, message, detail and hint.
-CREATE FUNCTION pg_temp.try(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    message text;
-    detail text;
-    hint text;
-BEGIN
-    EXECUTE statement;
-    RETURN 'ok';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN concat_ws(E'\n', SQLSTATE || ': ' || message, '    ' || nullif(detail, ''), '    ' || nullif(hint, ''));
-END $$;
-
 CREATE SERVER diamonds TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'http://127.0.0.1:1/score');
 CREATE TYPE stone AS (carat float8, cut text);
 CREATE TYPE price AS (price float8, error text);
@@ -25,7 +11,7 @@ CREATE DOMAIN positive AS float8 CHECK (VALUE > 0);
 CREATE DOMAIN good_price AS price CHECK ((VALUE).price > 0);
 
 -- accepted
-SELECT f, pg_temp.try(f) FROM unnest(ARRAY[
+SELECT f, public.try(f) FROM unnest(ARRAY[
     $$CREATE FUNCTION ok1(carat float8, cut text) RETURNS float8 LANGUAGE ml_score STABLE PARALLEL SAFE COST 10000 AS 'diamonds'$$,
     $$CREATE FUNCTION ok2(carat float8) RETURNS float8[] LANGUAGE ml_score STRICT AS E' diamonds\n'$$,
     $$CREATE FUNCTION ok3(carat float8) RETURNS jsonb LANGUAGE ml_score VOLATILE AS 'diamonds'$$,
@@ -43,7 +29,7 @@ SELECT proname, srvname FROM pg_depend d JOIN pg_proc p ON p.oid = objid JOIN pg
     WHERE classid = 'pg_proc'::regclass AND refclassid = 'pg_foreign_server'::regclass AND deptype = 'n' ORDER BY length(proname), proname;
 
 -- refused
-SELECT f, pg_temp.try(f) FROM unnest(ARRAY[
+SELECT f, public.try(f) FROM unnest(ARRAY[
     $$CREATE FUNCTION no1(carat float8) RETURNS float8 LANGUAGE ml_score AS 'rubies'$$,
     $$CREATE FUNCTION no2(carat float8) RETURNS float8 LANGUAGE ml_score AS 'Diamonds'$$,
     $$CREATE FUNCTION no3(carat float8) RETURNS float8 LANGUAGE ml_score AS ''$$,
@@ -65,62 +51,62 @@ SELECT f, pg_temp.try(f) FROM unnest(ARRAY[
     $$CREATE PROCEDURE no19(carat float8) LANGUAGE ml_score AS 'diamonds'$$,
     $$CREATE FUNCTION no20(d record) RETURNS float8 LANGUAGE ml_score AS 'diamonds'$$,
     $$CREATE FUNCTION no22(carat float8) RETURNS good_price LANGUAGE ml_score AS 'diamonds'$$]) f;
-SELECT pg_temp.try($$DO LANGUAGE ml_score 'diamonds'$$);
+SELECT public.try($$DO LANGUAGE ml_score 'diamonds'$$);
 
 -- the server has to be one of ours
 CREATE FOREIGN DATA WRAPPER other;
 CREATE SERVER others FOREIGN DATA WRAPPER other;
-SELECT pg_temp.try($$CREATE FUNCTION no21(carat float8) RETURNS float8 LANGUAGE ml_score AS 'others'$$);
-SELECT pg_temp.try($$SELECT * FROM ml_score.describe('others')$$);
+SELECT public.try($$CREATE FUNCTION no21(carat float8) RETURNS float8 LANGUAGE ml_score AS 'others'$$);
+SELECT public.try($$SELECT * FROM ml_score.describe('others')$$);
 DROP FOREIGN DATA WRAPPER other CASCADE;
 
 -- what ALTER FUNCTION lets through is refused when called
 ALTER FUNCTION ok1 IMMUTABLE;
-SELECT pg_temp.try($$SELECT ok1(carat, 'Ideal') FROM (VALUES (random())) v (carat)$$);
+SELECT public.try($$SELECT ok1(carat, 'Ideal') FROM (VALUES (random())) v (carat)$$);
 ALTER FUNCTION ok1 STABLE;
 ALTER FUNCTION ok1 SET work_mem = '1MB';
-SELECT pg_temp.try($$SELECT ok1(carat, 'Ideal') FROM (VALUES (random())) v (carat)$$);
+SELECT public.try($$SELECT ok1(carat, 'Ideal') FROM (VALUES (random())) v (carat)$$);
 ALTER FUNCTION ok1 RESET ALL;
 
 -- DROP SERVER refuses, and CREATE OR REPLACE moves the dependency
 DROP FUNCTION ok2, ok3, ok4, ok5, ok6, ok7, ok8, ok9, ok10, ok11, ok12;
 CREATE SERVER rubies TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'http://127.0.0.1:1/rubies');
-SELECT pg_temp.try($$DROP SERVER diamonds$$);
+SELECT public.try($$DROP SERVER diamonds$$);
 CREATE OR REPLACE FUNCTION ok1(carat float8, cut text) RETURNS float8 LANGUAGE ml_score STABLE AS 'rubies';
-SELECT pg_temp.try($$DROP SERVER diamonds$$);
-SELECT pg_temp.try($$DROP SERVER rubies$$);
+SELECT public.try($$DROP SERVER diamonds$$);
+SELECT public.try($$DROP SERVER rubies$$);
 
 -- a renamed server takes its functions along
 ALTER SERVER rubies RENAME TO "Red ones";
 SELECT prosrc FROM pg_proc WHERE proname = 'ok1';
-SELECT pg_temp.try($$DROP SERVER "Red ones"$$);
+SELECT public.try($$DROP SERVER "Red ones"$$);
 DROP SERVER "Red ones" CASCADE;
 SELECT count(*) FROM pg_proc WHERE proname = 'ok1';
 
 -- a restore may create functions before their server; nothing else is forgiven
 SET check_function_bodies = off;
-SELECT pg_temp.try($$CREATE FUNCTION early(carat float8) RETURNS float8 LANGUAGE ml_score STABLE AS 'emeralds'$$);
-SELECT pg_temp.try($$CREATE FUNCTION early2(float8) RETURNS float8 LANGUAGE ml_score STABLE AS 'emeralds'$$);
-SELECT pg_temp.try($$SELECT early(1)$$);
+SELECT public.try($$CREATE FUNCTION early(carat float8) RETURNS float8 LANGUAGE ml_score STABLE AS 'emeralds'$$);
+SELECT public.try($$CREATE FUNCTION early2(float8) RETURNS float8 LANGUAGE ml_score STABLE AS 'emeralds'$$);
+SELECT public.try($$SELECT early(1)$$);
 CREATE SERVER emeralds TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'http://127.0.0.1:1/score');
 CREATE FUNCTION bound(carat float8) RETURNS float8 LANGUAGE ml_score STABLE AS 'emeralds';
-SELECT pg_temp.try($$DROP SERVER emeralds$$);
+SELECT public.try($$DROP SERVER emeralds$$);
 RESET check_function_bodies;
 CREATE OR REPLACE FUNCTION early(carat float8) RETURNS float8 LANGUAGE ml_score STABLE AS 'emeralds';
 DROP FUNCTION bound;
-SELECT pg_temp.try($$DROP SERVER emeralds$$);
+SELECT public.try($$DROP SERVER emeralds$$);
 DROP SERVER emeralds CASCADE;
 
 -- create_function and describe
-SELECT pg_temp.try($$SELECT ml_score.create_function('rubies')$$);
-SELECT pg_temp.try($$SELECT ml_score.describe('rubies')$$);
-SELECT pg_temp.try($$SELECT ml_score.create_function(NULL)$$);
+SELECT public.try($$SELECT ml_score.create_function('rubies')$$);
+SELECT public.try($$SELECT ml_score.describe('rubies')$$);
+SELECT public.try($$SELECT ml_score.create_function(NULL)$$);
 CREATE SERVER mlflow TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'http://127.0.0.1:1/invocations');
 CREATE SERVER "It's v2" TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'http://127.0.0.1:1/v2/models/m/infer');
-SELECT pg_temp.try($$SELECT ml_score.create_function('mlflow')$$);
-SELECT pg_temp.try($$SELECT ml_score.create_function('It''s v2', 'public.rate_it')$$);
-SELECT pg_temp.try($$SELECT ml_score.create_function('mlflow', 'no_such_schema.f')$$);
-SELECT pg_temp.try($$SELECT ml_score.create_function('mlflow', 'not a name')$$);
+SELECT public.try($$SELECT ml_score.create_function('mlflow')$$);
+SELECT public.try($$SELECT ml_score.create_function('It''s v2', 'public.rate_it')$$);
+SELECT public.try($$SELECT ml_score.create_function('mlflow', 'no_such_schema.f')$$);
+SELECT public.try($$SELECT ml_score.create_function('mlflow', 'not a name')$$);
 SET client_min_messages = notice;
 SELECT * FROM ml_score.describe('mlflow');
 SET client_min_messages = warning;

@@ -3,23 +3,9 @@ SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS ml_score;
 \pset format unaligned
 \pset tuples_only on
--- Runs a statement; says what it complains about: SQLSTATE, message, detail and hint.
-CREATE FUNCTION pg_temp.try(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    message text;
-    detail text;
-    hint text;
-BEGIN
-    EXECUTE statement;
-    RETURN 'ok';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN concat_ws(E'\n', SQLSTATE || ': ' || message, '    ' || nullif(detail, ''), '    ' || nullif(hint, ''));
-END $$;
-
 CREATE FUNCTION pg_temp.try_url(url text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-    result text := pg_temp.try(format('CREATE SERVER url_test TYPE ''online'' FOREIGN DATA WRAPPER ml_score OPTIONS (url %L)', url));
+    result text := public.try(format('CREATE SERVER url_test TYPE ''online'' FOREIGN DATA WRAPPER ml_score OPTIONS (url %L)', url));
 BEGIN
     DROP SERVER IF EXISTS url_test;
     RETURN result;
@@ -53,13 +39,13 @@ SELECT u, pg_temp.try_url(u) FROM unnest(ARRAY['http://localhost/score', 'https:
     'https://inference.ml.azure.com/score', 'https://evilinference.ml.azure.com/score',
     'https://a.inference.ml.azure.com.example.com/score', 'https://x.models.example.com/score', 'http://127.0.0.1/score',
     'https://10.1.2.30/score']) u;
-SELECT pg_temp.try($$CREATE SERVER s TYPE 'online' FOREIGN DATA WRAPPER ml_score
+SELECT public.try($$CREATE SERVER s TYPE 'online' FOREIGN DATA WRAPPER ml_score
     OPTIONS (url 'https://models.example.com/score', swagger_url 'https://example.com/swagger.json')$$);
-SELECT pg_temp.try($$CREATE SERVER s TYPE 'online' FOREIGN DATA WRAPPER ml_score
+SELECT public.try($$CREATE SERVER s TYPE 'online' FOREIGN DATA WRAPPER ml_score
     OPTIONS (url 'https://models.example.com/score', proxy 'http://proxy.example.com:3128')$$);
 SET ml_score.allowed_hosts = ' ';
 SELECT pg_temp.try_url('https://example.com/score');
-SELECT v, pg_temp.try(format('SET ml_score.allowed_hosts = %L', v)) FROM unnest(ARRAY['a,,b', 'a, ', '*', 'a.*', '*.', 'https://a', 'a b']) v;
+SELECT v, public.try(format('SET ml_score.allowed_hosts = %L', v)) FROM unnest(ARRAY['a,,b', 'a, ', '*', 'a.*', '*.', 'https://a', 'a b']) v;
 RESET ml_score.allowed_hosts;
 
 -- what was allowed once is looked at again
@@ -67,16 +53,16 @@ CREATE SERVER proxied TYPE 'online' FOREIGN DATA WRAPPER ml_score
     OPTIONS (url 'https://models.example.com/score', proxy 'http://proxy.example.com:3128');
 CREATE FUNCTION proxied(x float8) RETURNS float8 LANGUAGE ml_score STABLE AS 'proxied';
 SET ml_score.allowed_hosts = 'models.example.com';
-SELECT pg_temp.try('SELECT proxied(random())');
+SELECT public.try('SELECT proxied(random())');
 SET ml_score.allowed_hosts = 'proxy.example.com';
-SELECT pg_temp.try('SELECT proxied(random())');
+SELECT public.try('SELECT proxied(random())');
 RESET ml_score.allowed_hosts;
 DROP SERVER proxied CASCADE;
 
 -- these settings are a superuser's
 CREATE ROLE ml_score_host_user;
 SET ROLE ml_score_host_user;
-SELECT pg_temp.try($$SET ml_score.allowed_hosts = ''$$);
-SELECT pg_temp.try($$SET ml_score.allow_http = on$$);
+SELECT public.try($$SET ml_score.allowed_hosts = ''$$);
+SELECT public.try($$SET ml_score.allow_http = on$$);
 RESET ROLE;
 DROP ROLE ml_score_host_user;

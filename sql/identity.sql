@@ -3,21 +3,9 @@ SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS ml_score;
 \pset format unaligned
 \pset tuples_only on
-CREATE FUNCTION pg_temp.try(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    message text;
-    detail text;
-    hint text;
-BEGIN
-    EXECUTE statement;
-    RETURN 'ok';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN concat_ws(E'\n', SQLSTATE || ': ' || message, '    ' || nullif(detail, ''), '    ' || nullif(hint, ''));
-END $$;
 CREATE FUNCTION pg_temp.try_options(options text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-    result text := pg_temp.try(format('CREATE SERVER option_test TYPE ''online'' FOREIGN DATA WRAPPER ml_score OPTIONS (%s)', options));
+    result text := public.try(format('CREATE SERVER option_test TYPE ''online'' FOREIGN DATA WRAPPER ml_score OPTIONS (%s)', options));
 BEGIN
     DROP SERVER IF EXISTS option_test;
     RETURN result;
@@ -49,11 +37,11 @@ SELECT o, pg_temp.try_options(o) FROM unnest(ARRAY[
     $$credential 'client_secret', endpoint_id '/subscriptions/s/resourceGroups/g'$$,
     $$credential 'client_secret', endpoint_id 'https://evil.example/'$$,
     $$auth 'entra', credential 'client_secret'$$]) o;
-SELECT pg_temp.try($$CREATE SERVER b TYPE 'batch' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://a.example/jobs', auth 'aml_token')$$);
+SELECT public.try($$CREATE SERVER b TYPE 'batch' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://a.example/jobs', auth 'aml_token')$$);
 
 -- options of user mappings
 CREATE SERVER secretive TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://a.example/score', auth 'entra', credential 'client_secret');
-SELECT o, pg_temp.try(format('CREATE USER MAPPING FOR PUBLIC SERVER secretive OPTIONS (%s); DROP USER MAPPING FOR PUBLIC SERVER secretive', o)) FROM unnest(ARRAY[
+SELECT o, public.try(format('CREATE USER MAPPING FOR PUBLIC SERVER secretive OPTIONS (%s); DROP USER MAPPING FOR PUBLIC SERVER secretive', o)) FROM unnest(ARRAY[
     $$tenant_id 't', client_id 'c', client_secret 's'$$,
     $$client_secret 'env:SECRET'$$, $$client_secret 'file:/etc/secret'$$, $$client_secret 'keyvault:https://v.vault.azure.net/secrets/name/0123'$$,
     $$client_secret 'env:'$$, $$client_secret 'file:secret'$$, $$client_secret 'keyvault:http://v.vault.azure.net/secrets/name'$$,
@@ -71,10 +59,10 @@ SELECT o, pg_temp.try_options($$url 'https://a.example/score', $$ || o) FROM unn
     $$auth 'entra', credential 'environment'$$, $$auth 'entra', credential 'workload_identity'$$,
     $$auth 'entra', credential 'managed_identity'$$, $$auth 'entra', credential 'azure_cli'$$, $$auth 'entra', credential 'default'$$,
     $$auth 'key', credential 'default'$$, $$authority_ca_file '/tmp/ca.pem'$$]) o;
-SELECT o, pg_temp.try(format('CREATE USER MAPPING FOR mls_identity_user SERVER secretive OPTIONS (%s); DROP USER MAPPING FOR mls_identity_user SERVER secretive', o)) FROM unnest(ARRAY[
+SELECT o, public.try(format('CREATE USER MAPPING FOR mls_identity_user SERVER secretive OPTIONS (%s); DROP USER MAPPING FOR mls_identity_user SERVER secretive', o)) FROM unnest(ARRAY[
     $$tenant_id 't', client_id 'c', client_secret 's'$$,
     $$client_secret 'env:SECRET'$$, $$client_secret 'file:/etc/secret'$$, $$client_secret 'keyvault:https://v.vault.azure.net/secrets/name'$$]) o;
-SELECT pg_temp.try($$SET ml_score.allow_azure_cli = on$$);
+SELECT public.try($$SET ml_score.allow_azure_cli = on$$);
 SELECT count(*) FROM ml_score.token_status;
 RESET ROLE;
 
@@ -85,12 +73,12 @@ ALTER SERVER lent OWNER TO mls_identity_user;
 ALTER SERVER keyed OWNER TO mls_identity_user;
 CREATE USER MAPPING FOR mls_identity_user SERVER keyed OPTIONS (key 'file:/etc/secret');
 SET ROLE mls_identity_user;
-SELECT pg_temp.try($$ALTER SERVER lent OPTIONS (SET url 'https://evil.example/score')$$);
-SELECT pg_temp.try($$ALTER SERVER lent OPTIONS (ADD scope 'https://vault.azure.net/.default')$$);
-SELECT pg_temp.try($$ALTER SERVER keyed OPTIONS (SET url 'https://evil.example/score')$$);
-SELECT pg_temp.try($$ALTER USER MAPPING FOR mls_identity_user SERVER keyed OPTIONS (SET key 'file:/etc/other')$$);
-SELECT pg_temp.try($$ALTER USER MAPPING FOR mls_identity_user SERVER keyed OPTIONS (SET key 'mine')$$);
-SELECT pg_temp.try($$ALTER SERVER keyed OPTIONS (SET url 'https://mine.example/score')$$);
+SELECT public.try($$ALTER SERVER lent OPTIONS (SET url 'https://evil.example/score')$$);
+SELECT public.try($$ALTER SERVER lent OPTIONS (ADD scope 'https://vault.azure.net/.default')$$);
+SELECT public.try($$ALTER SERVER keyed OPTIONS (SET url 'https://evil.example/score')$$);
+SELECT public.try($$ALTER USER MAPPING FOR mls_identity_user SERVER keyed OPTIONS (SET key 'file:/etc/other')$$);
+SELECT public.try($$ALTER USER MAPPING FOR mls_identity_user SERVER keyed OPTIONS (SET key 'mine')$$);
+SELECT public.try($$ALTER SERVER keyed OPTIONS (SET url 'https://mine.example/score')$$);
 RESET ROLE;
 
 -- options that nothing is done with
@@ -109,12 +97,12 @@ RESET ml_score.allowed_hosts;
 
 -- what is missing shows when it is needed
 CREATE FUNCTION f(i int) RETURNS float8 LANGUAGE ml_score STABLE AS 'secretive';
-SELECT pg_temp.try($$ALTER USER MAPPING FOR PUBLIC SERVER secretive OPTIONS (DROP client_secret)$$);
-SELECT regexp_replace(pg_temp.try($$SELECT f(1)$$), 'role "[^"]*"', 'ROLE', 'g');
-SELECT pg_temp.try($$ALTER USER MAPPING FOR PUBLIC SERVER secretive OPTIONS (ADD client_secret '...', DROP tenant_id)$$);
-SELECT regexp_replace(pg_temp.try($$SELECT f(1)$$), 'role "[^"]*"', 'ROLE', 'g');
+SELECT public.try($$ALTER USER MAPPING FOR PUBLIC SERVER secretive OPTIONS (DROP client_secret)$$);
+SELECT regexp_replace(public.try($$SELECT f(1)$$), 'role "[^"]*"', 'ROLE', 'g');
+SELECT public.try($$ALTER USER MAPPING FOR PUBLIC SERVER secretive OPTIONS (ADD client_secret '...', DROP tenant_id)$$);
+SELECT regexp_replace(public.try($$SELECT f(1)$$), 'role "[^"]*"', 'ROLE', 'g');
 DROP USER MAPPING FOR PUBLIC SERVER secretive;
-SELECT regexp_replace(pg_temp.try($$SELECT f(1)$$), 'role "[^"]*"|FOR \S+', 'ROLE', 'g');
+SELECT regexp_replace(public.try($$SELECT f(1)$$), 'role "[^"]*"|FOR \S+', 'ROLE', 'g');
 
 DROP SERVER secretive, lent, keyed, open, proxied CASCADE;
 REVOKE ALL ON FOREIGN DATA WRAPPER ml_score FROM mls_identity_user;

@@ -1,29 +1,17 @@
 -- batch jobs: what is refused before anything is sent, and who sees what
 \set VERBOSITY terse
-CREATE FUNCTION pg_temp.try(statement text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-DECLARE
-    m text; d text; h text;
-BEGIN
-    EXECUTE statement;
-    RETURN NEXT 'ok';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS m = MESSAGE_TEXT, d = PG_EXCEPTION_DETAIL, h = PG_EXCEPTION_HINT;
-    RETURN NEXT sqlstate || ': ' || m;
-    IF d <> '' THEN RETURN NEXT '    ' || d; END IF;
-    IF h <> '' THEN RETURN NEXT '    ' || h; END IF;
-END $$;
 \pset format unaligned
 \pset tuples_only on
 
 -- servers
-SELECT pg_temp.try($$CREATE SERVER s TYPE 'blob' FOREIGN DATA WRAPPER ml_score$$);
-SELECT pg_temp.try($$CREATE SERVER s TYPE 'blob' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://a.blob.core.windows.net')$$);
-SELECT pg_temp.try($$CREATE SERVER s TYPE 'blob' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://a.blob.core.windows.net/c', auth 'key')$$);
-SELECT pg_temp.try($$CREATE SERVER s TYPE 'blob' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://a.blob.core.windows.net/c', storage 'x')$$);
-SELECT pg_temp.try($$CREATE SERVER s TYPE 'batch' FOREIGN DATA WRAPPER ml_score$$);
-SELECT pg_temp.try($$CREATE SERVER s TYPE 'batch' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://b/jobs', input_uri 'https://x/{pth}')$$);
-SELECT pg_temp.try($$CREATE SERVER s TYPE 'batch' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://b/jobs', input_uri 'https://x/{job}')$$);
-SELECT pg_temp.try($$CREATE SERVER s TYPE 'batch' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://b/jobs', max_batch_rows '5')$$);
+SELECT public.try($$CREATE SERVER s TYPE 'blob' FOREIGN DATA WRAPPER ml_score$$);
+SELECT public.try($$CREATE SERVER s TYPE 'blob' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://a.blob.core.windows.net')$$);
+SELECT public.try($$CREATE SERVER s TYPE 'blob' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://a.blob.core.windows.net/c', auth 'key')$$);
+SELECT public.try($$CREATE SERVER s TYPE 'blob' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://a.blob.core.windows.net/c', storage 'x')$$);
+SELECT public.try($$CREATE SERVER s TYPE 'batch' FOREIGN DATA WRAPPER ml_score$$);
+SELECT public.try($$CREATE SERVER s TYPE 'batch' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://b/jobs', input_uri 'https://x/{pth}')$$);
+SELECT public.try($$CREATE SERVER s TYPE 'batch' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://b/jobs', input_uri 'https://x/{job}')$$);
+SELECT public.try($$CREATE SERVER s TYPE 'batch' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://b/jobs', max_batch_rows '5')$$);
 CREATE SERVER blob_store TYPE 'blob' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'http://127.0.0.1:9/acct/box', auth 'shared_key');
 CREATE SERVER batch_bare TYPE 'batch' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'http://127.0.0.1:9/jobs');
 CREATE SERVER batch_lost TYPE 'batch' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'http://127.0.0.1:9/jobs', storage 'nowhere');
@@ -32,52 +20,52 @@ CREATE SERVER batch_b TYPE 'batch' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'h
 
 -- arguments
 CREATE TABLE batch_target (id int PRIMARY KEY, score float8);
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('nosuch', query => 'SELECT 1')$$);
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('blob_store', query => 'SELECT 1')$$);
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_bare', query => 'SELECT 1')$$);
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_lost', query => 'SELECT 1')$$);
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b')$$);
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1', input => 'x')$$);
-SELECT pg_temp.try($$SELECT ml_score.submit_batch(NULL, query => 'SELECT 1')$$);
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT nosuch FROM batch_target')$$);
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b', query => 'CREATE TABLE x ()')$$);
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1 AS a', key => '{b}')$$);
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1 AS a, 2 AS b', key => '{b}', target => 'batch_target')$$);
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1 AS a', key => '{a}')$$);
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1', rows_per_file => 0)$$);
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1', format => 'parquet')$$);
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1', result_format => 'xml')$$);
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1', on_conflict => 'update')$$);
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1', on_missing => 'ignore')$$);
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1', on_error => 'null')$$);
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1', retain => 'forever')$$);
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1', tags => '[1]')$$);
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b', input => 'x', key => '{a}')$$);
-SELECT pg_temp.try($$SELECT ml_score.cancel_batch(0)$$);
-SELECT pg_temp.try($$SELECT ml_score.retry_batch(0)$$);
-SELECT pg_temp.try($$SELECT ml_score.retry_batch(NULL)$$);
-SELECT pg_temp.try($$CALL ml_score.wait_batch(0)$$);
-SELECT pg_temp.try($$CALL ml_score.wait_batch(NULL)$$);
+SELECT public.try($$SELECT ml_score.submit_batch('nosuch', query => 'SELECT 1')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('blob_store', query => 'SELECT 1')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_bare', query => 'SELECT 1')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_lost', query => 'SELECT 1')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_b')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1', input => 'x')$$);
+SELECT public.try($$SELECT ml_score.submit_batch(NULL, query => 'SELECT 1')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT nosuch FROM batch_target')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_b', query => 'CREATE TABLE x ()')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1 AS a', key => '{b}')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1 AS a, 2 AS b', key => '{b}', target => 'batch_target')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1 AS a', key => '{a}')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1', rows_per_file => 0)$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1', format => 'parquet')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1', result_format => 'xml')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1', on_conflict => 'update')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1', on_missing => 'ignore')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1', on_error => 'null')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1', retain => 'forever')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1', tags => '[1]')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_b', input => 'x', key => '{a}')$$);
+SELECT public.try($$SELECT ml_score.cancel_batch(0)$$);
+SELECT public.try($$SELECT ml_score.retry_batch(0)$$);
+SELECT public.try($$SELECT ml_score.retry_batch(NULL)$$);
+SELECT public.try($$CALL ml_score.wait_batch(0)$$);
+SELECT public.try($$CALL ml_score.wait_batch(NULL)$$);
 SELECT ml_score.purge('0');
-SELECT pg_temp.try($$SELECT ml_score.purge('0', job => 0)$$);
+SELECT public.try($$SELECT ml_score.purge('0', job => 0)$$);
 
 -- who may submit, and see
 CREATE ROLE batch_user;
 CREATE ROLE batch_other;
 GRANT INSERT, SELECT ON batch_target TO batch_user;
 SET ROLE batch_user;
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1')$$);
 RESET ROLE;
 GRANT USAGE ON FOREIGN SERVER batch_b TO batch_user;
 SET ROLE batch_user;
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1')$$);
 RESET ROLE;
 GRANT USAGE ON FOREIGN SERVER blob_store TO batch_user;
 GRANT USAGE ON FOREIGN SERVER batch_b, blob_store TO batch_other;
 SET ROLE batch_other;
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1 AS id, 2 AS x', target => 'batch_target')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1 AS id, 2 AS x', target => 'batch_target')$$);
 RESET ROLE;
-SELECT pg_temp.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1 AS a, 2 AS b', target => 'batch_target')$$);
+SELECT public.try($$SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1 AS a, 2 AS b', target => 'batch_target')$$);
 BEGIN;
 SET LOCAL ROLE batch_user;
 SELECT ml_score.submit_batch('batch_b', query => 'SELECT 1 AS id, 2 AS x', target => 'batch_target') AS job \gset

@@ -3,35 +3,21 @@ SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS ml_score;
 \pset format unaligned
 \pset tuples_only on
--- Runs a statement; says what it complains about: SQLSTATE, message, detail and hint.
-CREATE FUNCTION pg_temp.try(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    message text;
-    detail text;
-    hint text;
-BEGIN
-    EXECUTE statement;
-    RETURN 'ok';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN concat_ws(E'\n', SQLSTATE || ': ' || message, '    ' || nullif(detail, ''), '    ' || nullif(hint, ''));
-END $$;
-
 -- Runs CREATE SERVER with these options beside the url, undoes it.
 CREATE FUNCTION pg_temp.try_options(options text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-    result text := pg_temp.try(format('CREATE SERVER option_test TYPE ''online'' FOREIGN DATA WRAPPER ml_score OPTIONS (url ''https://example.com/score'', %s)', options));
+    result text := public.try(format('CREATE SERVER option_test TYPE ''online'' FOREIGN DATA WRAPPER ml_score OPTIONS (url ''https://example.com/score'', %s)', options));
 BEGIN
     DROP SERVER IF EXISTS option_test;
     RETURN result;
 END $$;
 
 -- the type of a server
-SELECT pg_temp.try($$CREATE SERVER no_type FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://example.com/score')$$);
-SELECT pg_temp.try($$CREATE SERVER "Bad type" TYPE 'offline' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://example.com/score')$$);
-SELECT pg_temp.try($$CREATE SERVER bad_type TYPE 'Online' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://example.com/score')$$);
-SELECT pg_temp.try($$CREATE SERVER no_url TYPE 'online' FOREIGN DATA WRAPPER ml_score$$);
-SELECT pg_temp.try($$CREATE SERVER no_url TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (timeout '1s')$$);
+SELECT public.try($$CREATE SERVER no_type FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://example.com/score')$$);
+SELECT public.try($$CREATE SERVER "Bad type" TYPE 'offline' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://example.com/score')$$);
+SELECT public.try($$CREATE SERVER bad_type TYPE 'Online' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://example.com/score')$$);
+SELECT public.try($$CREATE SERVER no_url TYPE 'online' FOREIGN DATA WRAPPER ml_score$$);
+SELECT public.try($$CREATE SERVER no_url TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (timeout '1s')$$);
 
 -- every option, well-formed
 SELECT o, pg_temp.try_options(o) FROM unnest(ARRAY[
@@ -79,32 +65,32 @@ SELECT o, pg_temp.try_options(o) FROM unnest(ARRAY[
 SELECT pg_temp.try_options($$colour 'blue'$$);
 SELECT pg_temp.try_options($$key 'sesame'$$);
 SELECT pg_temp.try_options($$token 'sesame'$$);
-SELECT pg_temp.try($$ALTER FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://example.com/')$$);
-SELECT pg_temp.try($$ALTER FOREIGN DATA WRAPPER ml_score OPTIONS (colour 'blue')$$);
+SELECT public.try($$ALTER FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://example.com/')$$);
+SELECT public.try($$ALTER FOREIGN DATA WRAPPER ml_score OPTIONS (colour 'blue')$$);
 
 -- ALTER SERVER is held to the same
 CREATE SERVER altered TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://example.com/score');
-SELECT pg_temp.try($$ALTER SERVER altered OPTIONS (ADD timeout 'soon')$$);
-SELECT pg_temp.try($$ALTER SERVER altered OPTIONS (ADD timeout '1s')$$);
-SELECT pg_temp.try($$ALTER SERVER altered OPTIONS (SET timeout '2s', ADD colour 'blue')$$);
-SELECT pg_temp.try($$ALTER SERVER altered OPTIONS (DROP url)$$);
+SELECT public.try($$ALTER SERVER altered OPTIONS (ADD timeout 'soon')$$);
+SELECT public.try($$ALTER SERVER altered OPTIONS (ADD timeout '1s')$$);
+SELECT public.try($$ALTER SERVER altered OPTIONS (SET timeout '2s', ADD colour 'blue')$$);
+SELECT public.try($$ALTER SERVER altered OPTIONS (DROP url)$$);
 SELECT srvname, srvtype, srvoptions FROM pg_foreign_server WHERE srvname = 'altered';
 
 -- credentials
-SELECT pg_temp.try($$CREATE USER MAPPING FOR PUBLIC SERVER altered OPTIONS (colour 'blue')$$);
-SELECT pg_temp.try($$CREATE USER MAPPING FOR PUBLIC SERVER altered OPTIONS (timeout '1s')$$);
-SELECT pg_temp.try($$CREATE USER MAPPING FOR PUBLIC SERVER altered OPTIONS (key '')$$);
-SELECT pg_temp.try($$CREATE USER MAPPING FOR PUBLIC SERVER altered OPTIONS (key E'open\r\nsesame')$$);
-SELECT pg_temp.try($$CREATE USER MAPPING FOR PUBLIC SERVER altered OPTIONS (token E'open\tsesame')$$);
-SELECT pg_temp.try($$CREATE USER MAPPING FOR PUBLIC SERVER altered OPTIONS (key 'open', token 'sesame')$$);
-SELECT pg_temp.try($$CREATE USER MAPPING FOR PUBLIC SERVER altered$$);
-SELECT pg_temp.try($$ALTER USER MAPPING FOR PUBLIC SERVER altered OPTIONS (ADD key 'sesame')$$);
-SELECT pg_temp.try($$ALTER USER MAPPING FOR PUBLIC SERVER altered OPTIONS (ADD token 'sesame')$$);
-SELECT pg_temp.try($$CREATE USER MAPPING FOR CURRENT_USER SERVER altered OPTIONS (token 'sesame')$$);
+SELECT public.try($$CREATE USER MAPPING FOR PUBLIC SERVER altered OPTIONS (colour 'blue')$$);
+SELECT public.try($$CREATE USER MAPPING FOR PUBLIC SERVER altered OPTIONS (timeout '1s')$$);
+SELECT public.try($$CREATE USER MAPPING FOR PUBLIC SERVER altered OPTIONS (key '')$$);
+SELECT public.try($$CREATE USER MAPPING FOR PUBLIC SERVER altered OPTIONS (key E'open\r\nsesame')$$);
+SELECT public.try($$CREATE USER MAPPING FOR PUBLIC SERVER altered OPTIONS (token E'open\tsesame')$$);
+SELECT public.try($$CREATE USER MAPPING FOR PUBLIC SERVER altered OPTIONS (key 'open', token 'sesame')$$);
+SELECT public.try($$CREATE USER MAPPING FOR PUBLIC SERVER altered$$);
+SELECT public.try($$ALTER USER MAPPING FOR PUBLIC SERVER altered OPTIONS (ADD key 'sesame')$$);
+SELECT public.try($$ALTER USER MAPPING FOR PUBLIC SERVER altered OPTIONS (ADD token 'sesame')$$);
+SELECT public.try($$CREATE USER MAPPING FOR CURRENT_USER SERVER altered OPTIONS (token 'sesame')$$);
 DROP SERVER altered CASCADE;
 
 -- other wrappers' servers are none of our business
 CREATE FOREIGN DATA WRAPPER other;
-SELECT pg_temp.try($$CREATE SERVER others FOREIGN DATA WRAPPER other OPTIONS (colour 'blue')$$);
-SELECT pg_temp.try($$ALTER SERVER others OPTIONS (DROP colour)$$);
+SELECT public.try($$CREATE SERVER others FOREIGN DATA WRAPPER other OPTIONS (colour 'blue')$$);
+SELECT public.try($$ALTER SERVER others OPTIONS (DROP colour)$$);
 DROP FOREIGN DATA WRAPPER other CASCADE;

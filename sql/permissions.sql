@@ -3,20 +3,6 @@ SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS ml_score;
 \pset format unaligned
 \pset tuples_only on
--- Runs a statement; says what it complains about: SQLSTATE, message, detail and hint.
-CREATE FUNCTION pg_temp.try(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    message text;
-    detail text;
-    hint text;
-BEGIN
-    EXECUTE statement;
-    RETURN 'ok';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN concat_ws(E'\n', SQLSTATE || ': ' || message, '    ' || nullif(detail, ''), '    ' || nullif(hint, ''));
-END $$;
-
 CREATE ROLE ml_score_owner;
 CREATE ROLE ml_score_maker;
 CREATE ROLE ml_score_user;
@@ -27,47 +13,47 @@ SET search_path = perm;
 
 -- servers: USAGE on the wrapper
 SET ROLE ml_score_owner;
-SELECT pg_temp.try($$CREATE SERVER perm_server TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'http://127.0.0.1:1/score', auth 'key')$$);
+SELECT public.try($$CREATE SERVER perm_server TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'http://127.0.0.1:1/score', auth 'key')$$);
 RESET ROLE;
 GRANT USAGE ON FOREIGN DATA WRAPPER ml_score TO ml_score_owner;
 SET ROLE ml_score_owner;
-SELECT pg_temp.try($$CREATE SERVER perm_server TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'http://127.0.0.1:1/score', auth 'key')$$);
-SELECT pg_temp.try($$ALTER SERVER perm_server OPTIONS (ADD ca_file '/etc/ssl/ca.pem')$$);
-SELECT pg_temp.try($$ALTER SERVER perm_server OPTIONS (ADD timeout '5s')$$);
+SELECT public.try($$CREATE SERVER perm_server TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'http://127.0.0.1:1/score', auth 'key')$$);
+SELECT public.try($$ALTER SERVER perm_server OPTIONS (ADD ca_file '/etc/ssl/ca.pem')$$);
+SELECT public.try($$ALTER SERVER perm_server OPTIONS (ADD timeout '5s')$$);
 
 -- functions: USAGE on the server
 SET ROLE ml_score_maker;
-SELECT pg_temp.try($$CREATE FUNCTION perm_f(x float8) RETURNS float8 LANGUAGE ml_score STABLE AS 'perm_server'$$);
-SELECT pg_temp.try($$SELECT ml_score.create_function('perm_server')$$);
-SELECT pg_temp.try($$SELECT ml_score.describe('perm_server')$$);
+SELECT public.try($$CREATE FUNCTION perm_f(x float8) RETURNS float8 LANGUAGE ml_score STABLE AS 'perm_server'$$);
+SELECT public.try($$SELECT ml_score.create_function('perm_server')$$);
+SELECT public.try($$SELECT ml_score.describe('perm_server')$$);
 SET check_function_bodies = off;
-SELECT pg_temp.try($$CREATE FUNCTION perm_f(x float8) RETURNS float8 LANGUAGE ml_score STABLE AS 'perm_server'$$);
+SELECT public.try($$CREATE FUNCTION perm_f(x float8) RETURNS float8 LANGUAGE ml_score STABLE AS 'perm_server'$$);
 RESET check_function_bodies;
 RESET ROLE;
 GRANT USAGE ON FOREIGN SERVER perm_server TO ml_score_maker;
 SET ROLE ml_score_maker;
-SELECT pg_temp.try($$CREATE FUNCTION perm_f(x float8) RETURNS float8 LANGUAGE ml_score STABLE AS 'perm_server'$$);
+SELECT public.try($$CREATE FUNCTION perm_f(x float8) RETURNS float8 LANGUAGE ml_score STABLE AS 'perm_server'$$);
 
 -- calls: EXECUTE on the function; credentials: the caller's mapping or PUBLIC's
-SELECT pg_temp.try($$SELECT perm_f(random())$$);
+SELECT public.try($$SELECT perm_f(random())$$);
 REVOKE EXECUTE ON FUNCTION perm_f(float8) FROM PUBLIC;
 SET ROLE ml_score_user;
-SELECT pg_temp.try($$SELECT perm_f(random())$$);
+SELECT public.try($$SELECT perm_f(random())$$);
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION perm_f(float8) TO ml_score_user;
 SET ROLE ml_score_user;
-SELECT pg_temp.try($$SELECT perm_f(random())$$);
-SELECT pg_temp.try($$CREATE USER MAPPING FOR CURRENT_USER SERVER perm_server OPTIONS (key 'mine')$$);
+SELECT public.try($$SELECT perm_f(random())$$);
+SELECT public.try($$CREATE USER MAPPING FOR CURRENT_USER SERVER perm_server OPTIONS (key 'mine')$$);
 SET ROLE ml_score_owner;
-SELECT pg_temp.try($$CREATE USER MAPPING FOR ml_score_user SERVER perm_server$$);
+SELECT public.try($$CREATE USER MAPPING FOR ml_score_user SERVER perm_server$$);
 SET ROLE ml_score_user;
-SELECT pg_temp.try($$SELECT perm_f(random())$$);
+SELECT public.try($$SELECT perm_f(random())$$);
 RESET ROLE;
 
 -- a function made before its server's USAGE was taken away, or before the server was there, calls nothing
 REVOKE USAGE ON FOREIGN SERVER perm_server FROM ml_score_maker;
 SET ROLE ml_score_user;
-SELECT pg_temp.try($$SELECT perm_f(random())$$);
+SELECT public.try($$SELECT perm_f(random())$$);
 SET ROLE ml_score_maker;
 SET check_function_bodies = off;
 CREATE FUNCTION perm_early(x float8) RETURNS float8 LANGUAGE ml_score STABLE AS 'perm_late';
@@ -75,22 +61,22 @@ RESET check_function_bodies;
 SET ROLE ml_score_owner;
 CREATE SERVER perm_late TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'http://127.0.0.1:1/score');
 SET ROLE ml_score_maker;
-SELECT pg_temp.try($$SELECT perm_early(random())$$);
+SELECT public.try($$SELECT perm_early(random())$$);
 RESET ROLE;
 
 -- secrets are the mapping's user's and the server's owner's to see
 ALTER USER MAPPING FOR ml_score_user SERVER perm_server OPTIONS (ADD key 'sesame');
 SET ROLE ml_score_maker;
 SELECT usename, umoptions FROM pg_user_mappings WHERE srvname = 'perm_server';
-SELECT pg_temp.try($$SELECT umoptions FROM pg_user_mapping$$);
+SELECT public.try($$SELECT umoptions FROM pg_user_mapping$$);
 SELECT option_name, option_value FROM information_schema.user_mapping_options WHERE foreign_server_name = 'perm_server';
 RESET ROLE;
 
 -- what belongs to the database system is not for calling
 SET ROLE ml_score_user;
-SELECT pg_temp.try($$SELECT ml_score.option_validator('{}', 0)$$);
-SELECT pg_temp.try($$SELECT ml_score.function_validator(0)$$);
-SELECT pg_temp.try($$SELECT ml_score.call_handler()$$);
+SELECT public.try($$SELECT ml_score.option_validator('{}', 0)$$);
+SELECT public.try($$SELECT ml_score.function_validator(0)$$);
+SELECT public.try($$SELECT ml_score.call_handler()$$);
 RESET ROLE;
 
 DROP SERVER perm_server CASCADE;

@@ -3,24 +3,13 @@ SET client_min_messages = error;
 CREATE EXTENSION IF NOT EXISTS ml_score;
 \pset format unaligned
 \pset tuples_only on
-CREATE FUNCTION pg_temp.try(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	detail text;
-	hint text;
-BEGIN
-	EXECUTE statement;
-	RETURN 'ok';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-	RETURN concat_ws(E'\n    ', SQLSTATE || ': ' || SQLERRM, nullif(detail, ''), nullif(hint, ''));
-END $$;
 CREATE SERVER st_hub TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (bootstrap_servers 'localhost:9', security_protocol 'plaintext');
 CREATE SERVER st_online TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://example.com/score');
 CREATE TABLE st_target (id bigint PRIMARY KEY, at timestamptz DEFAULT now());
 CREATE TABLE st_odd (id bigint, _offset text);
 CREATE SEQUENCE st_sequence;
 
-SELECT args || '|' || pg_temp.try(format('SELECT ml_score.create_stream(%s, paused => true)', args)) FROM unnest(ARRAY[
+SELECT args || '|' || public.try(format('SELECT ml_score.create_stream(%s, paused => true)', args)) FROM unnest(ARRAY[
 	$$'a', 'st_hub', 'topic', 'st_target'$$,
 	$$'a', 'st_hub', 'topic', 'st_target'$$,
 	$$'b', 'st_hub', 'topic', query => 'INSERT INTO st_target SELECT id FROM batch', columns => 'id bigint'$$,
@@ -58,9 +47,9 @@ SELECT name, owner::text = current_user, server, topic, target, columns, query, 
 -- those that change it
 SELECT ml_score.seek_stream('a', '2026-01-01 00:00:00Z'), ml_score.seek_stream('b', 'latest');
 SELECT name, start::timestamptz = '2026-01-01 00:00:00Z' FROM ml_score.stream WHERE name = 'a';
-SELECT pg_temp.try($$SELECT ml_score.seek_stream('a', 'soon')$$);
-SELECT pg_temp.try($$SELECT ml_score.seek_stream('a', 'infinity'::timestamptz)$$);
-SELECT f || '|' || pg_temp.try('SELECT ' || f) FROM unnest(ARRAY[$$ml_score.pause_stream('none')$$, $$ml_score.resume_stream('none')$$,
+SELECT public.try($$SELECT ml_score.seek_stream('a', 'soon')$$);
+SELECT public.try($$SELECT ml_score.seek_stream('a', 'infinity'::timestamptz)$$);
+SELECT f || '|' || public.try('SELECT ' || f) FROM unnest(ARRAY[$$ml_score.pause_stream('none')$$, $$ml_score.resume_stream('none')$$,
 	$$ml_score.seek_stream('none', 'latest')$$, $$ml_score.drop_stream('none')$$, $$ml_score.replay_dead_letter('none')$$, $$ml_score.wait_stream('none')$$,
 	$$ml_score.purge('1 day', 'none')$$, $$ml_score.wait_stream('a')$$, $$ml_score.replay_dead_letter(NULL)$$, $$ml_score.purge(NULL)$$]) AS f;
 SELECT stream, partition, state, lag, rows FROM ml_score.stat_stream ORDER BY stream;
@@ -68,10 +57,10 @@ SELECT stream, partition, state, lag, rows FROM ml_score.stat_stream ORDER BY st
 -- others
 CREATE ROLE st_other;
 SET ROLE st_other;
-SELECT pg_temp.try($$SELECT ml_score.create_stream('c', 'st_hub', 'topic', 'st_target', paused => true)$$);
-SELECT pg_temp.try($$SELECT ml_score.pause_stream('a')$$);
+SELECT public.try($$SELECT ml_score.create_stream('c', 'st_hub', 'topic', 'st_target', paused => true)$$);
+SELECT public.try($$SELECT ml_score.pause_stream('a')$$);
 SELECT count(*) FROM ml_score.stream;
-SELECT pg_temp.try($$DELETE FROM ml_score.stream$$);
+SELECT public.try($$DELETE FROM ml_score.stream$$);
 CREATE FUNCTION pg_temp.tell(text) RETURNS bool LANGUAGE plpgsql COST 0.0000001 AS $$ BEGIN RAISE NOTICE 'told %', $1; RETURN true; END $$;
 SELECT stream FROM ml_score.stat_stream WHERE pg_temp.tell(stream);
 SELECT name FROM ml_score.stream WHERE pg_temp.tell(name);
@@ -79,7 +68,7 @@ DROP FUNCTION pg_temp.tell(text);
 RESET ROLE;
 GRANT USAGE ON FOREIGN SERVER st_hub TO st_other;
 SET ROLE st_other;
-SELECT pg_temp.try($$SELECT ml_score.create_stream('c', 'st_hub', 'topic', 'st_target', paused => true)$$);
+SELECT public.try($$SELECT ml_score.create_stream('c', 'st_hub', 'topic', 'st_target', paused => true)$$);
 RESET ROLE;
 
 -- without a credential
