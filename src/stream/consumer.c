@@ -56,6 +56,8 @@ on_error(rd_kafka_t *client, int err, const char *reason, void *opaque)
 	MlsConsumer *consumer = opaque;
 	char message[sizeof(consumer->trouble.message)];
 
+	if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION)
+		mls_login_refused(consumer->login);
 	if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && consumer->trouble.message[0] != '\0')
 		return;
 	snprintf(message, sizeof(message), "%s: %s", rd_kafka_err2name(err), reason);

@@ -15,12 +15,18 @@
 /* After no token was to be had. */
 #define AGAIN_MS 5000
 
+/* A broker that refuses one token may refuse all: a new one is fetched no more often on that account. */
+#define REFUSED_AGAIN_MS 60000
+
 struct MlsLogin
 {
 	MemoryContext cxt;
 	MlsIdentity *identity;
 	char *scope;
 	TimestampTz renew_at;
+	char *bearer;		 /* that client has; NULL: none */
+	bool refused;		 /* by a broker */
+	TimestampTz drop_at; /* a refused one is not dropped before */
 };
 
 MlsLogin *
@@ -70,25 +76,41 @@ give_token(const MlsLogin *login, rd_kafka_t *client, const MlsFetch *fetch)
 		rd_kafka_oauthbearer_set_token_failure(client, error);
 }
 
+static void
+forget_token(MlsLogin *login)
+{
+	mls_secret_wipe(login->bearer);
+	login->bearer = NULL;
+	login->refused = false;
+}
+
 void
 mls_login_keep(MlsLogin *login, rd_kafka_t *client)
 {
 	TimestampTz now = GetCurrentTimestamp();
+	MlsTokenRefusal refusal = {0};
 	MemoryContext scratch;
 	MemoryContext old;
 	MlsFetch fetch;
 
-	if (login == NULL || now < login->renew_at)
+	if (login == NULL || (now < login->renew_at && !(login->refused && now >= login->drop_at)))
 		return;
+	if (login->refused && now >= login->drop_at)
+	{
+		refusal.bearer = login->bearer;
+		login->drop_at = TimestampTzPlusMilliseconds(now, REFUSED_AGAIN_MS);
+	}
 	scratch = AllocSetContextCreate(login->cxt, "ml_score login's token", ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(scratch);
-	mls_identity_fetch(login->identity, login->scope, NULL, &fetch);
+	mls_identity_fetch(login->identity, login->scope, refusal.bearer == NULL ? NULL : &refusal, &fetch);
+	forget_token(login);
 	now = GetCurrentTimestamp();
 	login->renew_at = TimestampTzPlusMilliseconds(now, AGAIN_MS);
 	if (fetch.outcome == MLS_FETCH_OK)
 	{
 		give_token(login, client, &fetch);
 		login->renew_at = Max(fetch.refresh_at, login->renew_at);
+		login->bearer = MemoryContextStrdup(login->cxt, fetch.value);
 		explicit_bzero(fetch.value, strlen(fetch.value));
 	}
 	else
@@ -98,10 +120,18 @@ mls_login_keep(MlsLogin *login, rd_kafka_t *client)
 }
 
 void
+mls_login_refused(MlsLogin *login)
+{
+	if (login != NULL && login->bearer != NULL)
+		login->refused = true;
+}
+
+void
 mls_login_close(MlsLogin *login)
 {
 	if (login == NULL)
 		return;
+	forget_token(login);
 	mls_identity_wipe(login->identity);
 	MemoryContextDelete(login->cxt);
 }

@@ -24,6 +24,12 @@ extern MlsLogin *mls_login_open(const MlsServer *server, Oid userid);
  */
 extern void mls_login_keep(MlsLogin *login, rd_kafka_t *client);
 
+/*
+ * A broker did not take the token: nobody gets it any more, and the next mls_login_keep has another. No palloc: for
+ * librdkafka's callbacks. NULL is nothing to do.
+ */
+extern void mls_login_refused(MlsLogin *login);
+
 /* Forget it, secrets overwritten. */
 extern void mls_login_close(MlsLogin *login);
 

@@ -50,6 +50,8 @@ note_trouble(rd_kafka_t *client, int error, const char *reason, void *opaque)
 {
 	MlsProducer *producer = opaque;
 
+	if (error == RD_KAFKA_RESP_ERR__AUTHENTICATION)
+		mls_login_refused(producer->login);
 	snprintf(producer->trouble, sizeof(producer->trouble), "%s", reason);
 }
 

@@ -27,6 +27,15 @@ sql "CREATE SERVER forged TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS
 	SELECT ml_score.create_stream('forged', server => 'forged', topic => '$T', target => 'reading')" >/dev/null
 wait_until 40 "SELECT bool_or(last_error ~ 'AUTHENTICATION') FROM ml_score.stat_stream WHERE stream = 'forged'"
 ok $? "a token that the broker does not take shows in stat_stream" "$(sql "SELECT * FROM ml_score.stat_stream WHERE stream = 'forged'")"
+wait_until 20 "SELECT fetches >= 2 FROM ml_score.token_status WHERE identity = 'forger'"
+ok $? "and is dropped from the cache" "$(sql "SELECT * FROM ml_score.token_status WHERE identity = 'forger'")"
+sql "CREATE TABLE renewed (id bigint);
+	ALTER USER MAPPING FOR postgres SERVER forged OPTIONS (SET tenant_id 'unsigned-once', SET client_id 'renewer');
+	SELECT ml_score.drop_stream('forged');
+	SELECT ml_score.create_stream('forged', server => 'forged', topic => '$T', target => 'renewed')" >/dev/null
+wait_until 30 "SELECT count(*) = 100 FROM renewed"
+ok $? "a stream goes on with the next token, when that is taken" "$(sql "SELECT * FROM ml_score.stat_stream WHERE stream = 'forged'")"
+is "$(sql "SELECT fetches FROM ml_score.token_status WHERE identity = 'renewer'")" 2 "which was the second"
 sql "SELECT ml_score.drop_stream('forged');
 	CREATE SERVER refused TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS ($options);
 	CREATE USER MAPPING FOR postgres SERVER refused OPTIONS (tenant_id 'refuse', client_id 'r', client_secret 'hidden-secret');
