@@ -35,6 +35,7 @@ SELECT o, pg_temp.try_options(o) FROM unnest(ARRAY[
     $$credential 'client_secret', endpoint_id '/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w/onlineEndpoints/e'$$,
     $$auth 'aml_token', credential 'client_secret', endpoint_id '/subscriptions/s/resourcegroups/g/providers/microsoft.machinelearningservices/workspaces/w/onlineendpoints/e'$$,
     $$credential 'client_secret', endpoint_id '/subscriptions/s/resourceGroups/g'$$,
+    $$credential 'client_secret', endpoint_id '/subscriptions/<subscription>/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w/onlineEndpoints/e'$$,
     $$credential 'client_secret', endpoint_id 'https://evil.example/'$$,
     $$auth 'entra', credential 'client_secret'$$]) o;
 SELECT public.try($$CREATE SERVER b TYPE 'batch' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://a.example/jobs', auth 'aml_token')$$);

@@ -94,3 +94,12 @@ CREATE FOREIGN DATA WRAPPER other;
 SELECT public.try($$CREATE SERVER others FOREIGN DATA WRAPPER other OPTIONS (colour 'blue')$$);
 SELECT public.try($$ALTER SERVER others OPTIONS (DROP colour)$$);
 DROP FOREIGN DATA WRAPPER other CASCADE;
+
+-- the hint has what the type knows, where the statement is the client's own
+CREATE SERVER hinted TYPE 'registry' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://example.com', colour 'blue');
+CREATE SERVER hinted TYPE 'registry' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://example.com');
+ALTER SERVER hinted OPTIONS (ADD colour 'blue');
+CREATE USER MAPPING FOR PUBLIC SERVER hinted OPTIONS (colour 'blue');
+CREATE USER MAPPING FOR PUBLIC SERVER hinted;
+ALTER USER MAPPING FOR PUBLIC SERVER hinted OPTIONS (ADD colour 'blue');
+DROP SERVER hinted CASCADE;

@@ -106,6 +106,7 @@ RESET ROLE;
 CREATE SERVER runs_w TYPE 'workspace' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://westeurope.api.azureml.ms');
 CREATE SERVER runs_w TYPE 'workspace' FOREIGN DATA WRAPPER ml_score OPTIONS (arm_id '/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w');
 CREATE SERVER runs_w TYPE 'workspace' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://westeurope.api.azureml.ms', arm_id '/subscriptions/s/workspaces/w');
+CREATE SERVER runs_w TYPE 'workspace' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://westeurope.api.azureml.ms', arm_id '/subscriptions/<subscription>/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w');
 CREATE SERVER runs_w TYPE 'workspace' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://westeurope.api.azureml.ms', arm_id '/subscriptions/s/resourceGroups/g?/providers/Microsoft.MachineLearningServices/workspaces/w');
 CREATE SERVER runs_w TYPE 'workspace' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://westeurope.api.azureml.ms', arm_id '/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w', auth 'sas');
 CREATE SERVER runs_w TYPE 'workspace' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'https://westeurope.api.azureml.ms', arm_id '/subscriptions/S/resourceGroups/G/providers/Microsoft.MachineLearningServices/workspaces/W', auth 'key');

@@ -12,10 +12,14 @@
 #include "catalog/pg_user_mapping.h"
 #include "catalog/url.h"
 #include "commands/defrem.h"
+#include "foreign/foreign.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "nodes/plannodes.h"
 #include "stream/kafka.h"
+#include "tcop/pquery.h"
 #include "utils/builtins.h"
+#include "utils/portal.h"
 
 /* Raise when requests must not go where value points. Not part of its parsing: the rules may change later. */
 static void
@@ -195,11 +199,47 @@ mls_option_check_type(const char *name, MlsServerType type, List *options)
 				errhint("Give the region's API: OPTIONS (url 'https://REGION.api.azureml.ms')."));
 }
 
+/* The type of a server that exists, or of none. */
+static const char *
+type_of_server(const char *name)
+{
+	ForeignServer *server = GetForeignServerByName(name, true);
+
+	return server == NULL ? NULL : server->servertype;
+}
+
+/*
+ * The type, as a bit, of the server that the client's statement is about; every type when that cannot be told. The validator
+ * is not told, and this is good enough for a hint.
+ */
+static unsigned
+types_of_statement(void)
+{
+	const char *name = NULL;
+	MlsServerType type;
+	Node *statement;
+
+	if (ActivePortal == NULL || list_length(ActivePortal->stmts) != 1)
+		return ~0U;
+	statement = linitial_node(PlannedStmt, ActivePortal->stmts)->utilityStmt;
+	if (statement == NULL)
+		return ~0U;
+	if (IsA(statement, CreateForeignServerStmt))
+		name = ((CreateForeignServerStmt *) statement)->servertype;
+	else if (IsA(statement, AlterForeignServerStmt))
+		name = type_of_server(((AlterForeignServerStmt *) statement)->servername);
+	else if (IsA(statement, CreateUserMappingStmt))
+		name = type_of_server(((CreateUserMappingStmt *) statement)->servername);
+	else if (IsA(statement, AlterUserMappingStmt))
+		name = type_of_server(((AlterUserMappingStmt *) statement)->servername);
+	return name != NULL && mls_server_type_parse(name, &type) ? 1U << type : ~0U;
+}
+
 /* Raise about an option that is unknown, or known at another place. */
 pg_noreturn static void
 raise_unknown(const char *name, const MlsOption *option, const MlsOptionPlace *place)
 {
-	char *valid = place == NULL ? "" : mls_option_list(*place, ~0U);
+	char *valid = place == NULL ? "" : mls_option_list(*place, types_of_statement());
 
 	if (option != NULL && option->place == MLS_OPTION_OF_MAPPING)
 		ereport(ERROR, errcode(ERRCODE_FDW_INVALID_OPTION_NAME), errmsg("option \"%s\" belongs to user mappings", name),

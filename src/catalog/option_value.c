@@ -120,6 +120,20 @@ check_secret(const MlsOption *option, const char *value)
 		mls_option_raise_value(option, value, problem);
 }
 
+/* Raise unless value is a well-formed ARM id of what is wanted. */
+static void
+check_arm_id(const MlsOption *option, const char *value, bool is_one, const char *last, const char *command)
+{
+	if (is_one && consists_of(value, "/._-()"))
+		return;
+	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("invalid value for option \"%s\": \"%s\"", option->name, value),
+			errdetail("The value must be like /subscriptions/ID/resourceGroups/NAME/providers/"
+					  "Microsoft.MachineLearningServices/workspaces/NAME%s.",
+					  last),
+			errhint("Copy it from the portal, where it is called resource ID, or from the output of: %s", command));
+}
+
 MlsOptionValue
 mls_option_parse(const MlsOption *option, char *value)
 {
@@ -164,10 +178,8 @@ mls_option_parse(const MlsOption *option, char *value)
 				mls_option_raise_value(option, value, "The value must be an absolute path on the database server.");
 			break;
 		case MLS_KIND_WORKSPACE:
-			if (!mls_workspace_is_id(value) || has_control_characters(value) || strpbrk(value, " %?#\\") != NULL)
-				mls_option_raise_value(option, value,
-									   "The value must be like /subscriptions/ID/resourceGroups/NAME/providers/"
-									   "Microsoft.MachineLearningServices/workspaces/NAME.");
+			check_arm_id(option, value, mls_workspace_is_id(value), "",
+						 "az ml workspace show --query id --resource-group GROUP --name NAME");
 			break;
 		case MLS_KIND_TEMPLATE:
 			problem = mls_template_check(value);
@@ -190,10 +202,9 @@ mls_option_parse(const MlsOption *option, char *value)
 									   "'https://ml.azure.com/.default'.");
 			break;
 		case MLS_KIND_ARM_ID:
-			if (!consists_of(value, "/._-()") || !mls_arm_id_is_endpoint(value))
-				mls_option_raise_value(option, value,
-									   "The value must be like /subscriptions/ID/resourceGroups/NAME/providers/"
-									   "Microsoft.MachineLearningServices/workspaces/NAME/onlineEndpoints/NAME.");
+			check_arm_id(
+				option, value, mls_arm_id_is_endpoint(value), "/onlineEndpoints/NAME",
+				"az ml online-endpoint show --query id --resource-group GROUP --workspace-name NAME --name NAME");
 			break;
 		case MLS_KIND_SECRET:
 		case MLS_KIND_PEM:
