@@ -60,7 +60,11 @@ mls_fetch_fail(const MlsExchange *exchange, MlsFetch *fetch)
 		fetch->outcome == MLS_FETCH_REFUSED ? ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION : failure->sqlstate;
 	fetch->detail = pstrdup(failure->detail != NULL ? failure->detail : failure->message);
 	if (fetch->outcome == MLS_FETCH_REFUSED)
-		fetch->hint = REFUSED_HINT;
+	{
+		char *clock = mls_exchange_clock_hint(exchange);
+
+		fetch->hint = clock != NULL ? clock : REFUSED_HINT;
+	}
 	else if (failure->hint != NULL)
 		fetch->hint = "Check that this machine reaches the service, and the server's options authority_host, "
 					  "authority_ca_file and proxy.";

@@ -453,6 +453,7 @@ mls_blob_raise(MlsBlobStore *store, MlsExchange *exchange, const char *doing, co
 	MlsFailure failure = *mls_exchange_failure(exchange);
 	char *code = mls_exchange_header(exchange, "x-ms-error-code");
 	const char *hint;
+	char *clock = NULL;
 
 	if (code == NULL && mls_exchange_status(exchange) != 0)
 	{
@@ -462,7 +463,11 @@ mls_blob_raise(MlsBlobStore *store, MlsExchange *exchange, const char *doing, co
 		code = mls_blob_xml_text(body, len, "Code");
 	}
 	hint = hint_of_code(store, code);
-	if (hint != NULL)
+	if (mls_exchange_status(exchange) == 403)
+		clock = mls_exchange_clock_hint(exchange);
+	if (clock != NULL)
+		failure.hint = clock;
+	else if (hint != NULL)
 		failure.hint = pstrdup(hint);
 	if (mls_exchange_status(exchange) != 0)
 		failure.message = psprintf("could not %s blob \"%s\" of server \"%s\"", doing, path, store->server->name);

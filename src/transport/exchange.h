@@ -124,6 +124,12 @@ extern int mls_exchange_status(const MlsExchange *exchange);
 /* Same: the reply's header of this name, palloc'd in the current context; NULL when there is none. */
 extern char *mls_exchange_header(const MlsExchange *exchange, const char *name);
 
+/*
+ * Same: a sentence about this machine's clock when the reply's own says that it is wrong by minutes, palloc'd; else NULL.
+ * For hints about credentials that are good for some time only.
+ */
+extern char *mls_exchange_clock_hint(const MlsExchange *exchange);
+
 /* Drive all exchanges until this one is done, so long, or as far as they go without waiting. */
 extern void mls_exchange_wait(const MlsExchange *exchange);
 extern void mls_exchange_sleep(int ms);

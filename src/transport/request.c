@@ -3,8 +3,13 @@
  */
 #include "postgres.h"
 
+#include <time.h>
+
 #include "transport/endpoint.h"
 #include "utils/memutils.h"
+
+/* Clocks that differ by less are no matter to anybody. */
+#define CLOCK_TOLERANCE_S 240
 
 /* Put a header in front of list, in the current context. */
 static struct curl_slist *
@@ -109,4 +114,17 @@ char *
 mls_exchange_header(const MlsExchange *exchange, const char *name)
 {
 	return exchange->transfer == NULL ? NULL : mls_reply_find_header(&exchange->transfer->reply, name);
+}
+
+char *
+mls_exchange_clock_hint(const MlsExchange *exchange)
+{
+	char *date = mls_exchange_header(exchange, "Date");
+	time_t theirs = date == NULL ? -1 : curl_getdate(date, NULL);
+	long ahead = theirs < 0 ? 0 : (long) (time(NULL) - theirs);
+
+	if (labs(ahead) < CLOCK_TOLERANCE_S)
+		return NULL;
+	return psprintf("This machine's clock is %ld s %s the service's: set it right.", labs(ahead),
+					ahead > 0 ? "ahead of" : "behind");
 }

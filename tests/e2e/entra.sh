@@ -83,6 +83,26 @@ mapping locked "tenant_id 'ok', client_id 'c', client_certificate '$locked', cli
 is "$(sql "SELECT locked(1)")" 0 "the key may be encrypted"
 sql "ALTER USER MAPPING FOR postgres SERVER locked OPTIONS (SET client_certificate_password 'open says me')"
 like "$(sql_error "SELECT locked(1)")" "28000.*could not get a token" "with the right password only"
+sql "ALTER USER MAPPING FOR postgres SERVER locked OPTIONS (SET client_certificate '$(cat "$(identity_setup expired_pem)")', DROP client_certificate_password)"
+like "$(sql_error "SELECT locked(1)" | tr '\n' ' ')" "28000.*could not get a token.*The client certificate has expired" "an expired certificate is not sent"
+sql "ALTER USER MAPPING FOR postgres SERVER locked OPTIONS (SET client_certificate '$pem', SET tenant_id 'clock')"
+for ahead in 1200 -1200; do
+	identity "set?ahead=$ahead" >/dev/null
+	sql "ALTER USER MAPPING FOR postgres SERVER locked OPTIONS (SET client_id 'clock$ahead')"
+	like "$(sql_error "SELECT locked(1)" | tr '\n' ' ')" "28000.*AADSTS700024.*clock is (1199|1200|1201) s $([ $ahead -gt 0 ] && echo behind || echo 'ahead of')" "with a clock that is wrong the hint says so ($ahead s)"
+done
+identity "set?ahead=200" >/dev/null
+sql "ALTER USER MAPPING FOR postgres SERVER locked OPTIONS (SET client_id 'c')"
+is "$(sql "SELECT locked(1)")" 0 "a few minutes do no harm"
+identity "set?ahead=0" >/dev/null
+
+# who does not know us, or sends us elsewhere
+sql "ALTER USER MAPPING FOR postgres SERVER locked OPTIONS (SET tenant_id 'nobody')"
+like "$(sql_error "SELECT locked(1)" | tr '\n' ' ')" "28000.*AADSTS90002" "a tenant that does not exist"
+identity reset >/dev/null
+sql "ALTER USER MAPPING FOR postgres SERVER locked OPTIONS (SET tenant_id 'redirect')"
+like "$(sql_error "SELECT locked(1)" | tr '\n' ' ')" "could not get a token.*HTTP status 307" "a token service that redirects"
+is "$(identity "count?path=/ok/oauth2")" 0 "and no credential is taken there"
 
 # one for all
 identity_server crowd "auth 'entra', credential 'client_secret'"

@@ -8,6 +8,7 @@ tells {"tls_port", "ca_file", "client_pem", ...}. Everything asked is recorded.
   POST /TENANT/oauth2/v2.0/token       Entra's token endpoint; the tenant says how it behaves:
       ok  life-SECONDS  refresh-SECONDS (refresh_in)  refuse (invalid_client, and repeats the form)  status-NNN
       jwt (signed by this run's key, for the audience that is asked for, as kafka.sh, azurite.sh and batch.sh want it)
+      nobody (no such tenant)  redirect (307)  clock (the assertion must be good by our clock: /set?ahead=SECONDS)
       unsigned-once (then jwt)  once-NNN (the first time)  hang  slow  garbage  expired  no-expiry  long (a token of 12 kB)  huge (of 20 kB)
   GET  /metadata/identity/oauth2/token IMDS; /imds-MODE before it: as above, or imds-404-N (the first N times)
   GET  /msi/token                      App Service 2019 (X-IDENTITY-HEADER) and 2017 (secret); POST: Cloud Shell
@@ -40,7 +41,7 @@ import jwt_key
 LOCK = threading.Lock()
 LOG = []
 TOKENS = {}
-SETTINGS = {"primary": "primary-key", "secondary": "secondary-key", "authMode": "Key", "challenge": ""}
+SETTINGS = {"primary": "primary-key", "secondary": "secondary-key", "authMode": "Key", "challenge": "", "ahead": "0"}
 SEEN = {}
 SETUP = {}
 
@@ -62,12 +63,23 @@ def make_certificates(directory):
             "-CAcreateserial", "-extfile", path("ext"), "-out", path("server.pem"))
     openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=client",
             "-keyout", path("client.key"), "-out", path("client.crt"))
+    # one that was good for a day in 2020
+    for name in ("index.txt", "serial"):
+        with open(path(name), "w") as f:
+            f.write("" if name == "index.txt" else "01\n")
+    with open(path("ca.cnf"), "w") as f:
+        f.write("[ca]\ndefault_ca=d\n[d]\nnew_certs_dir=%s\ndatabase=%s\nserial=%s\ndefault_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n" %
+                (directory, path("index.txt"), path("serial")))
+    openssl("req", "-new", "-key", path("client.key"), "-subj", "/CN=expired", "-out", path("expired.csr"))
+    openssl("ca", "-batch", "-config", path("ca.cnf"), "-cert", path("ca.pem"), "-keyfile", path("ca.key"), "-in", path("expired.csr"),
+            "-out", path("expired.crt"), "-notext", "-startdate", "200101000000Z", "-enddate", "200102000000Z")
     openssl("rsa", "-aes256", "-passout", "pass:open sesame", "-in", path("client.key"), "-out", path("locked.key"))
-    for name, key in [("client.pem", "client.key"), ("locked.pem", "locked.key")]:
+    for name, certificate, key in [("client.pem", "client.crt", "client.key"), ("locked.pem", "client.crt", "locked.key"),
+                                   ("expired.pem", "expired.crt", "client.key")]:
         with open(path(name), "wb") as out:
-            out.write(open(path("client.crt"), "rb").read() + open(path(key), "rb").read())
-    SETUP.update(ca_file=path("ca.pem"), client_pem=path("client.pem"), locked_pem=path("locked.pem"))
-    for name in ["ca.pem", "client.pem", "locked.pem"]:
+            out.write(open(path(certificate), "rb").read() + open(path(key), "rb").read())
+    SETUP.update(ca_file=path("ca.pem"), client_pem=path("client.pem"), locked_pem=path("locked.pem"), expired_pem=path("expired.pem"))
+    for name in ["ca.pem", "client.pem", "locked.pem", "expired.pem"]:
         os.chmod(path(name), 0o644)
     return path("server.pem"), path("server.key")
 
@@ -119,6 +131,13 @@ def behave(mode, form_text):
     if mode == "refuse":
         return 401, {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided. You sent: " + form_text,
                      "error_codes": [7000215], "trace_id": "t", "correlation_id": "c"}
+    if mode == "nobody":
+        return 400, {"error": "invalid_request", "error_description": "AADSTS90002: Tenant 'nobody' not found.", "error_codes": [90002]}
+    if mode == "redirect":
+        return 307, {}, [("Location", "https://localhost:%d/ok/oauth2/v2.0/token" % SETUP["tls_port"])]
+    if mode == "clock" and not in_time(form_text):
+        return 401, {"error": "invalid_client", "error_description": "AADSTS700024: Client assertion is not within its valid time range.",
+                     "error_codes": [700024]}
     if mode.startswith("status-"):
         return int(mode[7:]), {"error": "temporarily_unavailable", "error_description": "later"}
     if mode.startswith("once-") and times(mode) == 1:
@@ -130,11 +149,21 @@ def behave(mode, form_text):
     return issue("life-40" if mode == "then-503" else mode)
 
 
+def in_time(form_text):
+    """Is the assertion of a token request good now, by this service's clock?"""
+    claims = urllib.parse.parse_qs(form_text)["client_assertion"][0].split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+    return claims["nbf"] <= time.time() + int(SETTINGS["ahead"]) <= claims["exp"]
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *arguments):
         pass
+
+    def date_time_string(self, timestamp=None):
+        return super().date_time_string((timestamp or time.time()) + int(SETTINGS["ahead"]))
 
     def reply(self, status, body, headers=()):
         data = (body if isinstance(body, str) else json.dumps(body)).encode()
