@@ -116,7 +116,7 @@ kafka_security() {
 		$name.oauthbearer.sasl.server.callback.handler.class=org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler
 		$name.oauthbearer.sasl.oauthbearer.jwt.validator.class=org.apache.kafka.common.security.oauthbearer.BrokerJwtValidator
 		$name.oauthbearer.sasl.oauthbearer.jwks.endpoint.url=file://$RUN/tokens/jwks.json
-		$name.oauthbearer.sasl.oauthbearer.expected.audience=$KAFKA_AUDIENCE,https://localhost
+		$name.oauthbearer.sasl.oauthbearer.expected.audience=$KAFKA_AUDIENCE,https://localhost,https://127.0.0.1
 		$name.oauthbearer.sasl.oauthbearer.expected.issuer=$KAFKA_ISSUER
 		$name.oauthbearer.sasl.oauthbearer.sub.claim.name=oid
 	EOF
@@ -133,7 +133,7 @@ configure_kafka() {
 	{
 		echo "KAFKA_CA=$RUN/tls/ca.crt"
 		echo "KAFKA_CONNECTION_STRING='Endpoint=sb://localhost/;SharedAccessKeyName=tests;SharedAccessKey=$(openssl rand -base64 32)'"
-		for name in PLAIN TLS EVENTHUBS PROXIED EVENTHUBS_PROXIED; do echo "KAFKA_$name=localhost:$(free_port)"; done
+		for name in PLAIN TLS EVENTHUBS PROXIED EVENTHUBS_PROXIED; do echo "KAFKA_$name=127.0.0.1:$(free_port)"; done
 		for name in PROXIED EVENTHUBS_PROXIED; do echo "KAFKA_BEHIND_$name=127.0.0.1:$(free_port)"; done
 	} >"$dir/settings"
 	. "$dir/settings"
