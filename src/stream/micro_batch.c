@@ -69,22 +69,33 @@ mls_micro_batch_clear(MlsMicroBatch *batch)
 	batch->bytes = 0;
 }
 
-void
-mls_micro_batch_sum(const MlsMicroBatch *batch, const MlsStoreResult *result, MlsOffsetMove *move)
+/* The partition's move. hint: where the last one was, which it mostly is again. */
+static MlsOffsetMove *
+find_move(MlsOffsetMove *moves, int count, int partition, MlsOffsetMove *hint)
 {
+	if (hint->partition == partition)
+		return hint;
+	for (int i = 0; i < count; i++)
+		if (moves[i].partition == partition)
+			return &moves[i];
+	elog(ERROR, "partition %d is not among those of the micro-batch", partition);
+}
+
+void
+mls_micro_batch_sum(const MlsMicroBatch *batch, const MlsStoreResult *result, MlsOffsetMove *moves, int count)
+{
+	MlsOffsetMove *move = moves;
+
 	for (int i = 0; i < batch->count; i++)
 	{
 		const MlsEvent *event = &batch->events[i];
 
-		if (event->partition != move->partition)
-			continue;
+		move = find_move(moves, count, event->partition, move);
 		move->to = event->offset + 1;
 		move->events++;
 		move->bytes += event->value_len;
 		if (event->time != 0)
 			move->event_time = event->time;
-		if (result == NULL)
-			continue;
 		if (result->faults[i].reason != NULL)
 			move->dead_letters++;
 		else

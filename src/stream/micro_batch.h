@@ -40,8 +40,9 @@ extern void mls_micro_batch_add(MlsMicroBatch *batch, rd_kafka_message_t *messag
 /* Frees the messages. */
 extern void mls_micro_batch_clear(MlsMicroBatch *batch);
 
-/* Add the micro-batch's events of move's partition to it. result may be NULL: then rows are not counted. */
-extern void mls_micro_batch_sum(const MlsMicroBatch *batch, const MlsStoreResult *result, MlsOffsetMove *move);
+/* Add the micro-batch's events to the moves of their partitions. */
+extern void mls_micro_batch_sum(const MlsMicroBatch *batch, const MlsStoreResult *result, MlsOffsetMove *moves,
+								int count);
 
 /*
  * Move the stream's offsets; in the transaction that stores the events. Raises T_R_SERIALIZATION_FAILURE when one is not

@@ -42,6 +42,7 @@ typedef struct MlsStreamWork
 	int known_partitions;
 	MlsShare *shares;
 	int nshares;
+	int found_share;		   /* the last that was looked for */
 	MlsStreamStatus *no_share; /* the status entry while there is none */
 	MlsRowMaker *rows;
 	MlsMicroBatch *batch;

@@ -12,9 +12,12 @@
 MlsShare *
 mls_work_find_share(MlsStreamWork *w, int partition)
 {
+	/* Events of a partition come many at a time. */
+	if (w->found_share < w->nshares && w->shares[w->found_share].partition == partition)
+		return &w->shares[w->found_share];
 	for (int i = 0; i < w->nshares; i++)
 		if (w->shares[i].partition == partition)
-			return &w->shares[i];
+			return &w->shares[w->found_share = i];
 	return NULL;
 }
 

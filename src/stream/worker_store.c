@@ -22,23 +22,32 @@ mls_work_prepare_rows(MlsStreamWork *w)
 	MemoryContextSwitchTo(old);
 }
 
-/* Move the offsets of the partitions that the micro-batch has events of; in the transaction that stores them. */
-static void
-move_offsets(MlsStreamWork *w, const MlsStoreResult *result)
+/* What the micro-batch does to this worker's partitions, in their order. palloc'd. */
+static MlsOffsetMove *
+sum_moves(const MlsStreamWork *w, const MlsStoreResult *result)
 {
 	MlsOffsetMove *moves = palloc0(sizeof(MlsOffsetMove) * w->nshares);
-	int n = 0;
 
 	for (int i = 0; i < w->nshares; i++)
 	{
-		const MlsShare *share = &w->shares[i];
-
-		moves[n] = (MlsOffsetMove){.partition = share->partition, .from = share->next_offset, .to = share->next_offset};
-		mls_micro_batch_sum(w->batch, result, &moves[n]);
-		if (moves[n].to != moves[n].from)
-			n++;
+		moves[i].partition = w->shares[i].partition;
+		moves[i].from = moves[i].to = w->shares[i].next_offset;
 	}
-	mls_stream_move_offsets(w->stream->name, moves, n);
+	mls_micro_batch_sum(w->batch, result, moves, w->nshares);
+	return moves;
+}
+
+/* Move the offsets of the partitions that the micro-batch has events of; in the transaction that stores them. */
+static void
+move_offsets(MlsStreamWork *w, const MlsOffsetMove *moves)
+{
+	MlsOffsetMove *moved = palloc(sizeof(MlsOffsetMove) * w->nshares);
+	int n = 0;
+
+	for (int i = 0; i < w->nshares; i++)
+		if (moves[i].events > 0)
+			moved[n++] = moves[i];
+	mls_stream_move_offsets(w->stream->name, moved, n);
 }
 
 /* on_error 'fail': an event that cannot be stored stops the stream before it. */
@@ -63,10 +72,12 @@ stop_at_fault(MlsStreamWork *w, const MlsStoreResult *result)
 	}
 }
 
-static void
+/* One transaction: rows, dead letters, offsets. Returns what it did to the partitions. */
+static MlsOffsetMove *
 store_in_transaction(MlsStreamWork *w)
 {
 	MlsStoreResult result = {0};
+	MlsOffsetMove *moves;
 
 	mls_worker_begin();
 	MemoryContextSwitchTo(w->batch_context);
@@ -88,28 +99,27 @@ store_in_transaction(MlsStreamWork *w)
 	if (result.nfaults > 0 && !w->stream->dead_letters)
 		stop_at_fault(w, &result);
 	mls_store_dead_letters(w->stream, w->batch->events, w->batch->count, &result);
-	move_offsets(w, &result);
+	moves = sum_moves(w, &result);
+	move_offsets(w, moves);
 	w->batch->committing = true;
 	mls_worker_commit();
 	w->batch->committing = false;
+	return moves;
 }
 
 /* The micro-batch is committed. */
 static void
-note_stored(MlsStreamWork *w)
+note_stored(MlsStreamWork *w, const MlsOffsetMove *moves)
 {
 	for (int i = 0; i < w->nshares; i++)
 	{
 		MlsShare *share = &w->shares[i];
-		MlsOffsetMove move = {.partition = share->partition, .from = share->next_offset, .to = share->next_offset};
 
-		mls_micro_batch_sum(w->batch, NULL, &move);
-		share->next_offset = move.to;
-		if (move.events > 0)
-		{
-			mls_status_count(share->status, move.events, move.bytes);
-			share->idle = false;
-		}
+		if (moves[i].events == 0)
+			continue;
+		share->next_offset = moves[i].to;
+		share->idle = false;
+		mls_status_count(share->status, moves[i].events, moves[i].bytes);
 	}
 	mls_micro_batch_clear(w->batch);
 	w->immediate = false;
@@ -120,6 +130,5 @@ note_stored(MlsStreamWork *w)
 void
 mls_work_store(MlsStreamWork *w)
 {
-	store_in_transaction(w);
-	note_stored(w);
+	note_stored(w, store_in_transaction(w));
 }
