@@ -350,7 +350,7 @@ CREATE FUNCTION ml_score.stat_endpoint(
     OUT server text, OUT requests bigint, OUT rows bigint, OUT bytes_sent bigint, OUT bytes_received bigint,
     OUT retries bigint, OUT throttled bigint, OUT failed bigint, OUT p50_ms float8, OUT p95_ms float8, OUT p99_ms float8,
     OUT max_ms float8, OUT in_flight integer, OUT batch_rows integer, OUT parallel_requests integer, OUT breaker text,
-    OUT last_error text, OUT last_error_at timestamptz)
+    OUT last_error text, OUT last_error_at timestamptz, OUT deployment text, OUT shadow boolean)
 RETURNS SETOF record
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'mls_stat_endpoint';
 COMMENT ON FUNCTION ml_score.stat_endpoint() IS 'what the view ml_score.stat_endpoint shows';
@@ -358,7 +358,7 @@ COMMENT ON FUNCTION ml_score.stat_endpoint() IS 'what the view ml_score.stat_end
 CREATE VIEW ml_score.stat_endpoint AS SELECT * FROM ml_score.stat_endpoint();
 GRANT SELECT ON ml_score.stat_endpoint TO PUBLIC;
 COMMENT ON VIEW ml_score.stat_endpoint IS
-'one line per server that was asked since the start or ml_score.stat_reset(), all backends together (this backend alone without shared_preload_libraries = ''ml_score'').
+'one line per server and deployment that was asked since the start or ml_score.stat_reset(), all backends together (this backend alone without shared_preload_libraries = ''ml_score'').
 Scoring requests only: what is asked of the endpoint''s swagger is not counted.
 Shows the servers that the caller has USAGE on, all of them to members of pg_read_all_stats.';
 COMMENT ON COLUMN ml_score.stat_endpoint.server IS 'name of the foreign server';
@@ -379,6 +379,8 @@ COMMENT ON COLUMN ml_score.stat_endpoint.parallel_requests IS 'most requests in 
 COMMENT ON COLUMN ml_score.stat_endpoint.breaker IS 'closed: requests pass; open: they fail at once, because the endpoint could not be reached several times in a row; half-open: one is let through to see';
 COMMENT ON COLUMN ml_score.stat_endpoint.last_error IS 'message of the request given up last, without anything of the rows';
 COMMENT ON COLUMN ml_score.stat_endpoint.last_error_at IS 'when that was';
+COMMENT ON COLUMN ml_score.stat_endpoint.deployment IS 'deployment that was named in the requests; NULL when none was, so that the endpoint chose';
+COMMENT ON COLUMN ml_score.stat_endpoint.shadow IS 'true: copies of requests, sent because of the server option shadow_deployment';
 
 CREATE FUNCTION ml_score.stat_reset() RETURNS void
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'mls_stat_reset';
@@ -1462,3 +1464,27 @@ RETURNS TABLE (batch_rows integer, parallel integer, requests bigint, rows bigin
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 24 AS 'MODULE_PATHNAME', 'mls_profile_named';
 COMMENT ON FUNCTION ml_score.profile(text, text, integer[], integer[]) IS
 'the same with the function''s name (or signature, as regprocedure takes it) as text: SELECT * FROM ml_score.profile(''diamond_price'', ''SELECT * FROM diamonds'')';
+
+/* Two deployments of a model beside each other. */
+
+CREATE FUNCTION ml_score.compare(function regprocedure, deployment_a text, deployment_b text, query text,
+    tolerance double precision DEFAULT 0, max_rows integer DEFAULT 10000)
+RETURNS TABLE (output text, rows bigint, agreed bigint, differed bigint, failed_a bigint, failed_b bigint,
+    agreement double precision, mean_difference double precision, max_difference double precision,
+    p50_ms_a double precision, p95_ms_a double precision, p50_ms_b double precision, p95_ms_b double precision, example jsonb)
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1 AS 'MODULE_PATHNAME', 'mls_compare_deployments';
+COMMENT ON FUNCTION ml_score.compare(regprocedure, text, text, text, double precision, integer) IS
+'scores the same rows with two deployments of a model function''s endpoint and tells how far they agree: a line for each output of the model.
+Arguments: the model function; deployment_a and deployment_b, names of deployments (header azureml-model-deployment), NULL for the one that the server names or the endpoint chooses; query, a SELECT whose columns are the function''s arguments by name; tolerance, up to which numbers agree; max_rows, how many rows of the query are taken (at most 64 MB).
+Columns: rows, sent to each; agreed and differed, of the rows that both have scored; failed_a and failed_b, rows without a score (they raise nothing here; a WARNING gives the first reason); agreement, agreed over both, from 0 to 1; mean_difference and max_difference of numbers, |b - a|, NULL for other types; p50_ms and p95_ms, the milliseconds that 50 % and 95 % of each side''s requests took at the most, retries included; example, arguments and both results (as text) of the row that differs most, NULL when none does.
+Every request is a real one, and repeated rows are sent, too. Canaries, shadows and inference logs of the server are left out of it.
+Errors: wrong_object_type for other functions, undefined_column and datatype_mismatch when the query does not fit, no_data_found when it gives no rows, invalid_parameter_value for arguments out of range.';
+
+CREATE FUNCTION ml_score.compare(function text, deployment_a text, deployment_b text, query text,
+    tolerance double precision DEFAULT 0, max_rows integer DEFAULT 10000)
+RETURNS TABLE (output text, rows bigint, agreed bigint, differed bigint, failed_a bigint, failed_b bigint,
+    agreement double precision, mean_difference double precision, max_difference double precision,
+    p50_ms_a double precision, p95_ms_a double precision, p50_ms_b double precision, p95_ms_b double precision, example jsonb)
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1 AS 'MODULE_PATHNAME', 'mls_compare_deployments_named';
+COMMENT ON FUNCTION ml_score.compare(text, text, text, text, double precision, integer) IS
+'the same with the function''s name (or signature, as regprocedure takes it) as text';

@@ -117,8 +117,8 @@ define_safety(void)
 							 false, PGC_SUSET, 0, NULL, NULL, NULL);
 	if (!mls_preloaded)
 		return; /* the rest shapes shared memory */
-	DefineCustomIntVariable("ml_score.max_endpoints", "Servers that shared memory has room for.",
-							"Servers beyond it are scored all the same, without shared limits and statistics.",
+	DefineCustomIntVariable("ml_score.max_endpoints", "Deployments of servers that shared memory has room for.",
+							"Those beyond it are scored all the same, without shared limits and statistics.",
 							&mls_max_endpoints, 256, 16, 65536, PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("ml_score.max_tokens", "Tokens, keys and secrets that shared memory has room for.",
 							"Of more than that, those not used for longest are fetched again.", &mls_max_tokens, 128, 8,

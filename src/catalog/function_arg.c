@@ -3,7 +3,12 @@
  */
 #include "catalog/function_arg.h"
 
+#include "catalog/function.h"
+#include "catalog/pg_proc.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
 
 /* PostgreSQL's error says only that there are several. */
 static void
@@ -28,4 +33,18 @@ mls_function_of_text(const text *name)
 		oid = DirectFunctionCall1(regprocin, CStringGetDatum(str));
 	error_context_stack = context.previous;
 	return DatumGetObjectId(oid);
+}
+
+void
+mls_function_check_callable(Oid function)
+{
+	AclResult result;
+
+	if (!mls_is_model_function(function))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("%s is not a model function", format_procedure(function)),
+				 errhint("Model functions are those of language ml_score.")));
+	result = object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE);
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(function));
 }

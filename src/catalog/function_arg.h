@@ -12,4 +12,7 @@
  */
 extern Oid mls_function_of_text(const text *name);
 
+/* Raise unless function is a model function that the current user may call. */
+extern void mls_function_check_callable(Oid function);
+
 #endif

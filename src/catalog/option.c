@@ -158,6 +158,24 @@ check_identity(const char *name, List *options)
 				errhint("It goes with credential 'managed_identity' or 'default'."));
 }
 
+/* Raise about an option that means nothing without another. */
+static void
+check_companion(const char *name, List *options, const char *option, const char *needed, const char *hint)
+{
+	if (option_value(options, option) != NULL && option_value(options, needed) == NULL)
+		raise_needs(name, psprintf("the option \"%s\"", option), needed, hint);
+}
+
+/* Raise about options that say half of where requests go. */
+static void
+check_routes(const char *name, List *options)
+{
+	check_companion(name, options, "canary_percent", "canary_deployment",
+					"Name the deployment that takes that share of the requests.");
+	check_companion(name, options, "canary_deployment", "canary_percent",
+					"Say which share of the requests it takes, from 0 to 100.");
+}
+
 void
 mls_option_check_type(const char *name, MlsServerType type, List *options)
 {
@@ -189,6 +207,8 @@ mls_option_check_type(const char *name, MlsServerType type, List *options)
 		ereport(ERROR, errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
 				errmsg("server \"%s\" needs the option \"%s\"", name, rule->needed), errhint("%s", rule->needed_hint));
 	check_identity(name, options);
+	if (type == MLS_SERVER_ONLINE)
+		check_routes(name, options);
 	if (type == MLS_SERVER_BLOB)
 		check_location(name, url, account);
 	if (type == MLS_SERVER_EVENTHUBS)

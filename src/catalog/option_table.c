@@ -115,6 +115,8 @@ static const MlsOption option_table[] = {
 	SERVER_OPTION(url, HTTP, MLS_KIND_URL, FIELD(url)),
 	SERVER_OPTION(swagger_url, ONLINE, MLS_KIND_URL, FIELD(swagger_url)),
 	SERVER_OPTION(deployment, ONLINE | BATCH, MLS_KIND_TEXT, FIELD(deployment)),
+	SERVER_OPTION(canary_deployment, ONLINE, MLS_KIND_NAME, FIELD(canary_deployment)),
+	SERVER_OPTION(canary_percent, ONLINE, MLS_KIND_REAL, 0, 100, FIELD(canary_percent)),
 	SERVER_OPTION(request_format, ONLINE, MLS_KIND_ENUM, .words = format_words, FIELD(request_format)),
 	SERVER_OPTION(max_batch_rows, ONLINE, MLS_KIND_AUTO_OR_COUNT, 1, MLS_OPTION_MAX_COUNT, FIELD(max_batch_rows)),
 	SERVER_OPTION(max_batch_bytes, ONLINE, MLS_KIND_SIZE, 1, MAX_BODY_BYTES, FIELD(max_batch_bytes)),

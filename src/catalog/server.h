@@ -75,10 +75,13 @@ typedef struct MlsServer
 	Oid serverid;
 	char *name;
 	MlsServerType type;
-	char *url;				/* NULL for types that have none, and until an endpoint_id is looked up */
-	char *swagger_url;		/* of online servers: beside the URL unless given */
-	bool swagger_url_given; /* by the option */
-	char *deployment;		/* or NULL */
+	char *url;				 /* NULL for types that have none, and until an endpoint_id is looked up */
+	char *swagger_url;		 /* of online servers: beside the URL unless given */
+	bool swagger_url_given;	 /* by the option */
+	char *deployment;		 /* or NULL: the endpoint's own traffic split */
+	char *canary_deployment; /* takes canary_percent of the requests; or NULL */
+	double canary_percent;	 /* 0..100 */
+	bool is_shadow;			 /* not an option: the requests are copies, for a shadow deployment */
 	MlsRequestFormat request_format;
 	int max_batch_rows;			 /* MLS_AUTO or 1.. */
 	int max_batch_bytes;		 /* bytes of a request body */

@@ -35,6 +35,8 @@ enum
 	COLUMN_BREAKER,
 	COLUMN_LAST_ERROR,
 	COLUMN_LAST_ERROR_AT,
+	COLUMN_DEPLOYMENT,
+	COLUMN_SHADOW,
 	COLUMN_COUNT
 };
 
@@ -87,6 +89,9 @@ put_entry(ReturnSetInfo *result, const char *server, const MlsEntry *entry, int6
 	}
 	else
 		nulls[COLUMN_LAST_ERROR] = nulls[COLUMN_LAST_ERROR_AT] = true;
+	values[COLUMN_DEPLOYMENT] = CStringGetTextDatum(entry->deployment);
+	nulls[COLUMN_DEPLOYMENT] = entry->deployment[0] == '\0';
+	values[COLUMN_SHADOW] = BoolGetDatum(entry->key.shadow != 0);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 

@@ -146,12 +146,13 @@ mls_batch_keep(MlsBatch *batch, int start, int model_rows, bool dedup, bool *rep
 }
 
 static MlsSegment *
-make_segment(MlsBatch *batch, int first, int count)
+make_segment(MlsBatch *batch, int first, int count, MlsRoute route)
 {
 	MlsSegment *segment = MemoryContextAllocZero(batch->context, sizeof(MlsSegment));
 
 	segment->first = first;
 	segment->count = count;
+	segment->route = route;
 	return segment;
 }
 
@@ -174,18 +175,18 @@ mls_batch_close(MlsBatch *batch)
 	batch->unfinished = batch->ntuples;
 	memset(batch->failures, 0, batch->ntuples * sizeof(MlsFailure *));
 	if (batch->ntuples > 0)
-		dlist_push_tail(&batch->waiting, &make_segment(batch, 0, batch->ntuples)->node);
+		dlist_push_tail(&batch->waiting, &make_segment(batch, 0, batch->ntuples, MLS_ROUTE_OPEN)->node);
 }
 
 void
 mls_batch_halve(MlsBatch *batch, MlsSegment *segment)
 {
 	int left = segment->count / 2;
-	MlsSegment *right = make_segment(batch, segment->first + left, segment->count - left);
+	MlsSegment *right = make_segment(batch, segment->first + left, segment->count - left, segment->route);
 
 	/* The left half goes first, and both before segments of later tuples. */
 	dlist_push_head(&batch->waiting, &right->node);
-	dlist_push_head(&batch->waiting, &make_segment(batch, segment->first, left)->node);
+	dlist_push_head(&batch->waiting, &make_segment(batch, segment->first, left, segment->route)->node);
 	drop_segment(segment);
 }
 

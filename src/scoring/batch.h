@@ -11,12 +11,21 @@
 #include "lib/ilist.h"
 #include "scoring/call.h"
 
+/* Which deployment a request goes to. */
+typedef enum MlsRoute
+{
+	MLS_ROUTE_OPEN, /* not decided yet */
+	MLS_ROUTE_LIVE,
+	MLS_ROUTE_CANARY
+} MlsRoute;
+
 /* A run of a batch's tuples that is one request. */
 typedef struct MlsSegment
 {
 	dlist_node node;
 	int first;
 	int count;
+	MlsRoute route;		   /* and that of what it is cut into */
 	MlsExchange *exchange; /* NULL: waiting for its turn */
 	int64 sent_at;		   /* us, for a call that is measured */
 	StringInfoData body;

@@ -23,6 +23,7 @@ struct MlsCall
 	MlsFunction *fn;
 	MlsServer *server;
 	MlsEndpoint *endpoint;
+	MlsEndpoint *canary; /* or NULL */
 	MlsEncoder *encoder;
 	MlsDecoder *decoder;
 	bool unbatched;
@@ -39,8 +40,21 @@ struct MlsCall
 	void *timer_arg;
 };
 
-MlsCall *
-mls_call_open(Oid fnoid, Oid userid)
+/* The server as one of its deployments is talked to, at the pace that the endpoint of the others has found. */
+static MlsEndpoint *
+open_canary(const MlsCall *call, Oid userid)
+{
+	MlsServer server = *call->server;
+
+	server.deployment = server.canary_deployment;
+	server.max_batch_rows = mls_endpoint_batch_rows(call->endpoint);
+	server.max_parallel_requests = mls_endpoint_parallel(call->endpoint);
+	return mls_endpoint_open(&server, userid);
+}
+
+/* at: to this one deployment, which is the server's own when it has no name. */
+static MlsCall *
+open_call(Oid fnoid, Oid userid, bool at, const char *deployment)
 {
 	MlsCall *call = palloc0(sizeof(MlsCall));
 	const MlsSchema *schema;
@@ -50,8 +64,12 @@ mls_call_open(Oid fnoid, Oid userid)
 	if (call->fn->security_definer)
 		userid = call->fn->owner;
 	call->server = mls_server_load_online(call->fn->serverid);
+	if (deployment != NULL)
+		call->server->deployment = pstrdup(deployment);
 	mls_control_plane_complete(call->server, userid);
 	call->endpoint = mls_endpoint_open(call->server, userid);
+	if (!at && call->server->canary_percent > 0)
+		call->canary = open_canary(call, userid);
 	schema = mls_schema_get(call->server, userid);
 	call->encoder = mls_encoder_create(call->fn, call->server, schema);
 	call->decoder = mls_decoder_create(call->fn, call->server, schema);
@@ -60,6 +78,18 @@ mls_call_open(Oid fnoid, Oid userid)
 	dlist_init(&call->closed);
 	dlist_init(&call->free);
 	return call;
+}
+
+MlsCall *
+mls_call_open(Oid fnoid, Oid userid)
+{
+	return open_call(fnoid, userid, false, NULL);
+}
+
+MlsCall *
+mls_call_open_at(Oid fnoid, Oid userid, const char *deployment)
+{
+	return open_call(fnoid, userid, true, deployment);
 }
 
 const MlsFunction *
@@ -306,6 +336,19 @@ answer_empty_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment)
 	mls_batch_finish(batch, segment);
 }
 
+/* Where segment goes, which is decided once. */
+static MlsEndpoint *
+choose_endpoint(MlsCall *call, MlsSegment *segment)
+{
+	if (call->canary == NULL)
+		return call->endpoint;
+	if (segment->route == MLS_ROUTE_OPEN)
+		segment->route = mls_endpoint_takes(call->endpoint, MLS_SHARE_CANARY, call->server->canary_percent / 100)
+							 ? MLS_ROUTE_CANARY
+							 : MLS_ROUTE_LIVE;
+	return segment->route == MLS_ROUTE_CANARY ? call->canary : call->endpoint;
+}
+
 static void
 send_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment)
 {
@@ -321,7 +364,7 @@ send_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment)
 	mls_batch_assemble(batch, call->encoder, segment);
 	if (call->timer)
 		segment->sent_at = now_us();
-	segment->exchange = mls_exchange_post(call->endpoint, segment->body.data, segment->body.len, rows);
+	segment->exchange = mls_exchange_post(choose_endpoint(call, segment), segment->body.data, segment->body.len, rows);
 	dlist_delete(&segment->node);
 	dlist_push_tail(&batch->sent, &segment->node);
 	call->waiting--;
@@ -397,6 +440,12 @@ bool
 mls_ticket_ready(MlsTicket ticket)
 {
 	return ticket.batch == NULL || (ticket.batch->closed && ticket.batch->unfinished == 0);
+}
+
+bool
+mls_ticket_failed(MlsTicket ticket)
+{
+	return ticket.batch != NULL && ticket.batch->failures[ticket.index] != NULL;
 }
 
 bool
@@ -514,13 +563,16 @@ mls_call_stats(const MlsCall *call, MlsCallStats *stats)
 {
 	*stats = call->stats;
 	stats->wire = *mls_endpoint_counters(call->endpoint);
+	if (call->canary != NULL)
+	{
+		stats->canary = *mls_endpoint_counters(call->canary);
+		mls_counters_add(&stats->wire, &stats->canary);
+	}
 }
 
 void
 mls_call_stats_add(MlsCallStats *into, const MlsCallStats *from)
 {
-	MlsCounters *wire = &into->wire;
-
 	if (from->batches > 0)
 		into->batch_rows_min =
 			into->batches > 0 ? Min(into->batch_rows_min, from->batch_rows_min) : from->batch_rows_min;
@@ -529,19 +581,8 @@ mls_call_stats_add(MlsCallStats *into, const MlsCallStats *from)
 	into->deduplicated += from->deduplicated;
 	into->failed_rows += from->failed_rows;
 
-	if (from->wire.requests > 0)
-		wire->latency_us_min =
-			wire->requests > 0 ? Min(wire->latency_us_min, from->wire.latency_us_min) : from->wire.latency_us_min;
-	wire->latency_us_max = Max(wire->latency_us_max, from->wire.latency_us_max);
-	wire->latency_us_sum += from->wire.latency_us_sum;
-	wire->requests += from->wire.requests;
-	wire->retries += from->wire.retries;
-	wire->throttled += from->wire.throttled;
-	wire->failed += from->wire.failed;
-	wire->rows += from->wire.rows;
-	wire->bytes_sent += from->wire.bytes_sent;
-	wire->bytes_received += from->wire.bytes_received;
-	wire->max_in_flight = Max(wire->max_in_flight, from->wire.max_in_flight);
+	mls_counters_add(&into->wire, &from->wire);
+	mls_counters_add(&into->canary, &from->canary);
 }
 
 const char *

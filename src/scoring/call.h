@@ -24,7 +24,8 @@ typedef struct MlsTicket
 /* What EXPLAIN ANALYZE tells of a call beyond its endpoint's counters. Plain data. */
 typedef struct MlsCallStats
 {
-	MlsCounters wire;
+	MlsCounters wire; /* all deployments together */
+	MlsCounters canary;
 	int64 batches;
 	int64 batch_rows_min;
 	int64 batch_rows_max;
@@ -37,6 +38,12 @@ typedef struct MlsCallStats
  * memory context. Raises for what the catalogs do not allow: EXECUTE, a missing server, a missing credential.
  */
 extern MlsCall *mls_call_open(Oid fnoid, Oid userid);
+
+/*
+ * The same to one deployment, whatever the server says of canaries, shadows and logs; NULL: the server's own. For
+ * measurements.
+ */
+extern MlsCall *mls_call_open_at(Oid fnoid, Oid userid, const char *deployment);
 
 extern const MlsFunction *mls_call_function(const MlsCall *call);
 
@@ -70,6 +77,9 @@ extern void mls_call_advance(MlsCall *call);
 
 /* Can ticket's result be read? A ticket of the open batch is never ready before a flush. */
 extern bool mls_ticket_ready(MlsTicket ticket);
+
+/* Did its row fail? After it is ready. */
+extern bool mls_ticket_failed(MlsTicket ticket);
 
 /* Is ticket in a batch that still gathers rows? */
 extern bool mls_ticket_is_open(MlsTicket ticket);

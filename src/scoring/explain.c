@@ -67,6 +67,29 @@ show_wire_text(const MlsCallStats *stats, ExplainState *es)
 					 wire->latency_us_max / 1000.0, wire->max_in_flight);
 }
 
+/* What went to a deployment apart. */
+static void
+show_canary(const MlsServer *server, const MlsCounters *canary, ExplainState *es)
+{
+	double average_ms = canary->requests > 0 ? canary->latency_us_sum / 1000.0 / canary->requests : 0;
+
+	if (server->canary_percent <= 0)
+		return;
+	if (es->format == EXPLAIN_FORMAT_TEXT)
+	{
+		indent(es);
+		appendStringInfo(es->str, "Canary: %s  Requests: %lld  Rows: %lld  Failed: %lld  Latency: avg %.1f ms\n",
+						 server->canary_deployment, (long long) canary->requests, (long long) canary->rows,
+						 (long long) canary->failed, average_ms);
+		return;
+	}
+	ExplainPropertyText("Canary", server->canary_deployment, es);
+	ExplainPropertyInteger("Canary Requests", NULL, canary->requests, es);
+	ExplainPropertyInteger("Canary Rows", NULL, canary->rows, es);
+	ExplainPropertyInteger("Canary Failed", NULL, canary->failed, es);
+	ExplainPropertyFloat("Canary Average Latency", "ms", average_ms, 3, es);
+}
+
 static void
 show_wire_properties(const MlsCallStats *stats, ExplainState *es)
 {
@@ -130,6 +153,8 @@ explain_call(MlsScanState *state, int i, List *ancestors, ExplainState *es)
 		show_wire_text(&stats, es);
 	else
 		show_wire_properties(&stats, es);
+	if (es->analyze)
+		show_canary(server, &stats.canary, es);
 
 	if (es->format == EXPLAIN_FORMAT_TEXT)
 		es->indent--;

@@ -234,7 +234,7 @@ run_setting(Setting *setting, Oid function, const MlsSample *sample, double max_
 	old = MemoryContextSwitchTo(context);
 	setting->sent_capacity = 64;
 	setting->sent = palloc(sizeof(Sent) * setting->sent_capacity);
-	setting->call = mls_call_open(function, GetUserId());
+	setting->call = mls_call_open_at(function, GetUserId(), NULL);
 	mls_call_measure(setting->call, note_latency, setting);
 	run_requests(setting, max_seconds);
 	read_figures(setting, old);
@@ -373,20 +373,6 @@ make_settings(ArrayType *batch_rows, ArrayType *parallel, int *count)
 	return settings;
 }
 
-static void
-check_function(Oid function)
-{
-	AclResult result;
-
-	if (!mls_is_model_function(function))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("%s is not a model function", format_procedure(function)),
-				 errhint("Model functions are those of language ml_score.")));
-	result = object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE);
-	if (result != ACLCHECK_OK)
-		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(function));
-}
-
 /* Say why, for the first setting that had rows fail. */
 static void
 tell_failures(const Setting *settings, int count)
@@ -409,7 +395,7 @@ profile(FunctionCallInfo fcinfo, Oid function)
 	MlsSample *sample;
 
 	InitMaterializedSRF(fcinfo, 0);
-	check_function(function);
+	mls_function_check_callable(function);
 	sample =
 		mls_sample_take(mls_function_load(function), text_to_cstring(PG_GETARG_TEXT_PP(1)), SAMPLE_ROWS, SAMPLE_BYTES);
 	warm_up(settings, count, function, sample);

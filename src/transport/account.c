@@ -6,6 +6,24 @@
 #include "transport/endpoint.h"
 
 void
+mls_counters_add(MlsCounters *into, const MlsCounters *from)
+{
+	if (from->requests > 0)
+		into->latency_us_min =
+			into->requests > 0 ? Min(into->latency_us_min, from->latency_us_min) : from->latency_us_min;
+	into->latency_us_max = Max(into->latency_us_max, from->latency_us_max);
+	into->latency_us_sum += from->latency_us_sum;
+	into->requests += from->requests;
+	into->retries += from->retries;
+	into->throttled += from->throttled;
+	into->failed += from->failed;
+	into->rows += from->rows;
+	into->bytes_sent += from->bytes_sent;
+	into->bytes_received += from->bytes_received;
+	into->max_in_flight = Max(into->max_in_flight, from->max_in_flight);
+}
+
+void
 mls_account_attempt(MlsExchange *exchange, const MlsDecision *decision)
 {
 	MlsEndpoint *endpoint = exchange->endpoint;

@@ -315,6 +315,12 @@ mls_endpoint_counters(MlsEndpoint *endpoint)
 	return &endpoint->counters;
 }
 
+bool
+mls_endpoint_takes(MlsEndpoint *endpoint, MlsShareKind kind, double share)
+{
+	return mls_share_takes(pg_atomic_fetch_add_u64(&endpoint->entry->turns[kind], 1), share);
+}
+
 /* One int of shared memory: a read without the lock is as good as a moment earlier or later. */
 int
 mls_endpoint_batch_rows(MlsEndpoint *endpoint)

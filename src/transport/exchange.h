@@ -10,6 +10,7 @@
 
 #include "catalog/server.h"
 #include "nodes/pg_list.h"
+#include "transport/share.h"
 
 typedef struct MlsEndpoint MlsEndpoint;
 typedef struct MlsExchange MlsExchange;
@@ -51,6 +52,9 @@ typedef struct MlsCounters
 	int max_in_flight;
 } MlsCounters;
 
+/* Add what other handles have done. */
+extern void mls_counters_add(MlsCounters *into, const MlsCounters *from);
+
 /*
  * Talk to server as userid. Lives in the current memory context: when that goes, transfers are cut and shared slots
  * given back, whatever raised. Raises for missing credentials and refused hosts.
@@ -67,6 +71,9 @@ extern const MlsServer *mls_endpoint_server(const MlsEndpoint *endpoint);
 /* Overwrite secret, too, wherever a reply repeats it: for what is in no Authorization header. */
 extern void mls_endpoint_hide(MlsEndpoint *endpoint, const char *secret);
 extern MlsCounters *mls_endpoint_counters(MlsEndpoint *endpoint);
+
+/* Is the request that goes out next one of the share (0..1)? All backends take turns. */
+extern bool mls_endpoint_takes(MlsEndpoint *endpoint, MlsShareKind kind, double share);
 
 /* Rows a batch, and requests of one scan in flight, as of now: the server's numbers, or what the tuner found. */
 extern int mls_endpoint_batch_rows(MlsEndpoint *endpoint);

@@ -5,6 +5,7 @@
 
 #include "access/xact.h"
 #include "common/hashfn.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
@@ -13,6 +14,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 #define TRANCHE "ml_score"
 
@@ -57,12 +59,28 @@ mls_shmem_init(void)
 	shmem_startup_hook = startup_shmem;
 }
 
+/* 0 stands for no name. */
+static uint32
+hash_name(const char *name)
+{
+	return name == NULL ? 0 : DatumGetUInt32(hash_any((const unsigned char *) name, (int) strlen(name))) | 1;
+}
+
 static uint32
 target_of(const MlsServer *server)
 {
 	const char *url = server->url != NULL ? server->url : "";
 
 	return DatumGetUInt32(hash_any((const unsigned char *) url, (int) strlen(url)));
+}
+
+static void
+copy_name(char into[MLS_DEPLOYMENT_SIZE], const char *name)
+{
+	int len = pg_mbcliplen(name, (int) strlen(name), MLS_DEPLOYMENT_SIZE - 1);
+
+	memcpy(into, name, len);
+	into[len] = '\0';
 }
 
 static void
@@ -81,6 +99,10 @@ init_entry(MlsEntry *entry, const MlsServer *server, bool shared)
 	pg_atomic_init_u32(&entry->pins, 0);
 	SpinLockInit(&entry->mutex);
 	ConditionVariableInit(&entry->slot_freed);
+	for (int i = 0; i < MLS_SHARE_KINDS; i++)
+		pg_atomic_init_u64(&entry->turns[i], 0);
+	if (server->deployment != NULL)
+		copy_name(entry->deployment, server->deployment);
 	entry->target = target_of(server);
 	init_tuners(entry);
 }
@@ -125,6 +147,28 @@ drop_stale_entries(void)
 	}
 }
 
+/*
+ * Names of deployments come and go while their server stays: when there is still no room, drop the one of them that was
+ * opened the longest time ago. The lock is held exclusively.
+ */
+static void
+drop_oldest_deployment(void)
+{
+	HASH_SEQ_STATUS status;
+	MlsEntry *oldest = NULL;
+	MlsEntry *entry;
+
+	hash_seq_init(&status, shared_entries);
+	while ((entry = hash_seq_search(&status)) != NULL)
+	{
+		if (entry->key.deployment != 0 && pg_atomic_read_u32(&entry->pins) == 0 &&
+			(oldest == NULL || entry->opened_at < oldest->opened_at))
+			oldest = entry;
+	}
+	if (oldest != NULL)
+		hash_search(shared_entries, &oldest->key, HASH_REMOVE, NULL);
+}
+
 static MlsEntry *
 open_shared(const MlsEntryKey *key, const MlsServer *server)
 {
@@ -139,6 +183,8 @@ open_shared(const MlsEntryKey *key, const MlsServer *server)
 		LWLockAcquire(shared_lock, LW_EXCLUSIVE);
 		if (hash_get_num_entries(shared_entries) >= mls_max_endpoints && IsTransactionState())
 			drop_stale_entries();
+		if (hash_get_num_entries(shared_entries) >= mls_max_endpoints)
+			drop_oldest_deployment();
 		if (hash_get_num_entries(shared_entries) < mls_max_endpoints)
 		{
 			entry = hash_search(shared_entries, key, HASH_ENTER, &found);
@@ -176,7 +222,10 @@ open_own(const MlsEntryKey *key, const MlsServer *server)
 MlsEntry *
 mls_entry_open(const MlsServer *server)
 {
-	MlsEntryKey key = {.dboid = MyDatabaseId, .serverid = server->serverid};
+	MlsEntryKey key = {.dboid = MyDatabaseId,
+					   .serverid = server->serverid,
+					   .deployment = hash_name(server->deployment),
+					   .shadow = server->is_shadow};
 	MlsEntry *entry = NULL;
 
 	if (shared_entries != NULL)
@@ -184,6 +233,7 @@ mls_entry_open(const MlsServer *server)
 	if (entry == NULL)
 		entry = open_own(&key, server);
 	check_target(entry, server);
+	entry->opened_at = GetCurrentTimestamp();
 	return entry;
 }
 

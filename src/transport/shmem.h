@@ -1,8 +1,9 @@
 /*
  * shmem.h - what all backends share of a server: limits, breaker, statistics, tuning.
  *
- * One entry a server in a hash table of ml_score.max_endpoints. Without shared_preload_libraries, or when the table is
- * full of servers in use, a backend has entries of its own, so that everything above works the same.
+ * One entry a deployment of a server in a hash table of ml_score.max_endpoints: each has its own instances, so what is
+ * learnt of one says nothing of another. Without shared_preload_libraries, or when the table is full of entries in use, a
+ * backend has entries of its own, so that everything above works the same.
  */
 #ifndef MLS_SHMEM_H
 #define MLS_SHMEM_H
@@ -14,12 +15,15 @@
 #include "storage/spin.h"
 #include "transport/breaker.h"
 #include "transport/limiter.h"
+#include "transport/share.h"
 #include "transport/tuner.h"
 
 typedef struct MlsEntryKey
 {
 	Oid dboid;
 	Oid serverid;
+	uint32 deployment; /* a hash of its name; 0: none is named */
+	uint32 shadow;	   /* 1: copies of requests, which must not disturb the others' breaker */
 } MlsEntryKey;
 
 /* A tuner for each choice of what a server (or a session's settings) leaves to it. */
@@ -31,13 +35,18 @@ typedef enum MlsTunerKind
 	MLS_TUNER_KINDS
 } MlsTunerKind;
 
+#define MLS_DEPLOYMENT_SIZE 64 /* of its name, as it is shown */
+
 typedef struct MlsEntry
 {
-	MlsEntryKey key;	   /* the hash key */
-	bool shared;		   /* in shared memory, not this backend's own */
-	pg_atomic_uint32 pins; /* open endpoint handles; with any the entry stays */
-	slock_t mutex;		   /* for all that follows, but the condition variable */
-	uint32 target;		   /* of the URL: another place starts afresh */
+	MlsEntryKey key;					  /* the hash key */
+	bool shared;						  /* in shared memory, not this backend's own */
+	char deployment[MLS_DEPLOYMENT_SIZE]; /* "": none is named */
+	TimestampTz opened_at;
+	pg_atomic_uint32 pins;					 /* open endpoint handles; with any the entry stays */
+	pg_atomic_uint64 turns[MLS_SHARE_KINDS]; /* requests that were dealt out */
+	slock_t mutex;							 /* for all that follows, but the condition variable */
+	uint32 target;							 /* of the URL: another place starts afresh */
 	MlsLimiter limiter;
 	MlsBreaker breaker;
 	MlsStatistics statistics;
@@ -47,7 +56,7 @@ typedef struct MlsEntry
 	ConditionVariable slot_freed;
 } MlsEntry;
 
-/* server's entry, made if need be, with a pin on it. */
+/* The entry of server's deployment, made if need be, with a pin on it. */
 extern MlsEntry *mls_entry_open(const MlsServer *server);
 
 /* Take the pin off. Never raises. */

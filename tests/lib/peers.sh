@@ -4,6 +4,7 @@
 #   h2_endpoint       HTTP/2 over TLS, counts connections (peers/h2_endpoint); h1_endpoint: without HTTP/2 and keep-alive
 #   real_STYLE        the real Azure ML inference server with peers/score_STYLE.py
 #   front             Azure's gateway, played, in front of real_records (keys first-key, second-key)
+#   deployments       several of these as one endpoint's deployments (peers/deployments.py)
 #   two_columns       two named numbers a row (peers/two_columns.py)
 #   mlflow            MLflow's own model server
 #   fault_server      misbehaves in every way (peers/fault_server.py)
@@ -183,6 +184,17 @@ need_mlflow_model() {
 	mkdir -p "$CACHE/mlflow"
 	run_logged "$WORK/mlflow.log" "$CACHE/venv-mlflow/bin/python" "$ROOT/tests/peers/train_mlflow.py" \
 		"$CACHE/diamonds.csv" "$CACHE/mlflow/model"
+}
+
+# deployments_url NAME URL...: one endpoint whose deployments are these, the first where none is named.
+deployments_url() {
+	local path="" name
+	while [ $# -gt 0 ]; do
+		name=$1
+		path+="/$name/$(sed 's#%#%25#g; s#/#%2F#g; s#:#%3A#g' <<<"$2")"
+		shift 2
+	done
+	echo "$(peer_url deployments)$path/score"
 }
 
 # stats_of TAG FIGURE: what the fast endpoint counted for a tag.
