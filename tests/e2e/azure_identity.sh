@@ -22,8 +22,8 @@ compare() {
 }
 
 identity_server by_secret "auth 'entra', credential 'client_secret'"
-mapping by_secret "tenant_id 'ok', client_id 'client-1', client_secret 'a+b ~/c%d'"
-compare "a client secret" /oauth2/v2.0/token client_secret@ok/client-1 by_secret
+mapping by_secret "tenant_id 'ok', client_id 'client-3', client_secret 'a+b ~/c%d'"
+compare "a client secret" /oauth2/v2.0/token client_secret@ok/client-3 by_secret
 identity_server by_certificate "auth 'entra', credential 'client_certificate', assertion_algorithm 'RS256', send_certificate_chain 'true'"
 mapping by_certificate "tenant_id 'ok', client_id 'client-2', client_certificate 'file:$(identity_setup client_pem)'"
 compare "a client certificate" /oauth2/v2.0/token client_certificate@ok/client-2 by_certificate
