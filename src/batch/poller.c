@@ -22,6 +22,9 @@
 #define PROPAGATION_MS 60000
 #define LIST_SETTLES_MS 15000
 
+/* How often jobs of roles that are gone are looked for. */
+#define ORPHANS_MS 5000
+
 /* Answers that refuse (401, 403, ...) are taken for passing so many times in a row. */
 #define MAX_REFUSALS 6
 
@@ -318,12 +321,42 @@ guarded(Look *look, void (*action)(Look *))
 	PG_END_TRY();
 }
 
+/* Nobody can go on with jobs of roles that were dropped: their workers and credentials went with the role. */
+static void
+end_orphans(void)
+{
+#define IS_ORPHAN "NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = j.owner::oid)"
+	static TimestampTz looked_at = 0;
+	MlsBooks books;
+
+	if (!has_passed(looked_at, ORPHANS_MS))
+		return;
+	looked_at = GetCurrentTimestamp();
+	mls_worker_begin();
+	mls_books_open(&books);
+	mls_books_run("WITH ended AS (UPDATE ml_score.batch_job j SET state = 'failed', failed_state = state, sqlstate = "
+				  "'42704', error = 'the role that submitted the job does not exist any more', error_detail = NULL, "
+				  "error_hint = 'Submit it again as another role. Its files stay in the storage.', completed_at = "
+				  "clock_timestamp(), cleanup = false, version = version + 1 WHERE state NOT IN ('completed', "
+				  "'failed', 'cancelled') AND " IS_ORPHAN " RETURNING id, state, error) "
+				  "INSERT INTO ml_score.batch_job_event (job, state, message) SELECT id, state, error FROM ended",
+				  0, NULL);
+	mls_books_run("UPDATE ml_score.batch_job j SET cleanup = false WHERE cleanup AND " IS_ORPHAN, 0, NULL);
+	mls_books_close(&books);
+	mls_worker_commit();
+}
+
 /* One round. How many jobs were looked at. */
 static int
 look_at_jobs(void)
 {
+	MemoryContext cxt = CurrentMemoryContext;
 	int n;
-	Look *looks = read_due(&n);
+	Look *looks;
+
+	end_orphans();
+	MemoryContextSwitchTo(cxt);
+	looks = read_due(&n);
 
 	for (int i = 0; i < n; i++)
 	{

@@ -296,7 +296,7 @@ mls_service_invoke(MlsService *service, const char *body, const char *request_id
 						   .send_credential = true,
 						   .max_attempts = 1};
 
-	spec.headers = list_make2("Content-Type: application/json", psprintf("repeatability-request-id: %s", request_id));
+	spec.headers = list_make2("Content-Type: application/json", psprintf("repeatability_request-id: %s", request_id));
 	if (server->deployment != NULL)
 		spec.headers = lappend(spec.headers, psprintf("azureml-model-deployment: %s", server->deployment));
 	return mls_exchange_request(service->endpoint, &spec);

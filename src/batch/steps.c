@@ -391,18 +391,24 @@ job_main(const MlsWorker *worker)
 
 static const MlsWorkerKind job_kind = {
 	.name = "batch job",
-	.wanted = "SELECT id, 'batch job ' || id, owner::oid, 1, version FROM ml_score.batch_job "
-			  "WHERE state IN ('exporting', 'submitting', 'downloading', 'loading') OR cleanup "
-			  "ORDER BY cleanup, id LIMIT pg_catalog.current_setting('ml_score.max_batch_workers')::integer",
+	.wanted =
+		"SELECT id, 'batch job ' || id, owner::oid, 1, version FROM ml_score.batch_job "
+		"WHERE (state IN ('exporting', 'submitting', 'downloading', 'loading') OR cleanup) AND EXISTS (SELECT FROM "
+		"pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) owner::oid) "
+		"ORDER BY cleanup, id LIMIT pg_catalog.current_setting('ml_score.max_batch_workers')::integer",
 	.main = job_main,
 };
 
-/* It looks at everybody's jobs, each with its owner's credential, so it is the extension owner's. */
+/*
+ * It looks at everybody's jobs, each with its owner's credential, and ends those whose owner is gone, so it is the extension
+ * owner's.
+ */
 static const MlsWorkerKind poller_kind = {
 	.name = "batch poller",
 	.wanted = "SELECT 0::bigint, 'batch poller'::text, extowner, 1, 0::bigint FROM pg_catalog.pg_extension "
-			  "WHERE extname = 'ml_score' AND EXISTS (SELECT FROM ml_score.batch_job WHERE state IN ('running', "
-			  "'cancelling'))",
+			  "WHERE extname = 'ml_score' AND EXISTS (SELECT FROM ml_score.batch_job j WHERE state IN ('running', "
+			  "'cancelling') OR ((cleanup OR state NOT IN ('completed', 'failed', 'cancelled')) AND NOT EXISTS (SELECT "
+			  "FROM pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) j.owner::oid)))",
 	.main = mls_batch_poll,
 };
 

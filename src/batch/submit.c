@@ -254,6 +254,18 @@ default_key(Oid target, TupleDesc desc, char **values)
 	return key;
 }
 
+/* The query's columns, for a message; palloc'd. */
+static char *
+list_columns(TupleDesc desc)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < desc->natts; i++)
+		appendStringInfo(&list, "%s%s", i > 0 ? ", " : "", NameStr(TupleDescAttr(desc, i)->attname));
+	return list.data;
+}
+
 /* Raise unless each key is a column of the query, and of the target when it is stored there. */
 static void
 check_key(ArrayType *key, TupleDesc desc, Oid target, bool send_key)
@@ -267,10 +279,16 @@ check_key(ArrayType *key, TupleDesc desc, Oid target, bool send_key)
 		char *name = TextDatumGetCString(names[i]);
 
 		if (!has_column(desc, name))
-			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("the query has no key column \"%s\"", name)));
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("the query has no key column \"%s\"", name),
+				 errdetail("It has the columns: %s.", list_columns(desc)),
+				 errhint("Select \"%s\" in the query, beside the model's inputs, or correct the argument key.", name)));
 		if (OidIsValid(target) && !send_key && get_attnum(target, name) <= 0)
 			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-							errmsg("the target \"%s\" has no key column \"%s\"", get_rel_name(target), name)));
+							errmsg("the target \"%s\" has no key column \"%s\"", get_rel_name(target), name),
+							errdetail("Key columns are stored beside the predictions, in columns of the same names."),
+							errhint("Give the target such a column, or correct the argument key.")));
 	}
 	if (!send_key && n >= desc->natts)
 		ereport(ERROR,

@@ -111,6 +111,14 @@ id=$(submit "key => '{id}'")
 is "$(finish "$id")" completed "a view is filled, too"
 is "$(sql "SELECT (SELECT count(*) FROM base) + dead_letters, dead_letters > 0, (SELECT min(sqlstate) FROM ml_score.dead_letter WHERE job = $id) FROM ml_score.batch_job WHERE id = $id")" \
 	"400|t|23514" "rows that a constraint refuses are dead letters"
+sql "CREATE ROLE leaver; GRANT USAGE ON FOREIGN SERVER pb, lake TO leaver; GRANT SELECT ON diamonds TO leaver; GRANT INSERT, SELECT ON base TO leaver"
+batch_fault '{"on": "job", "hold": "Running"}'
+id=$(sql "SET ROLE leaver; SELECT ml_score.submit_batch('pb', query => '$BATCH_QUERY', target => 'base')")
+wait_state "$id" running
+sql "DROP OWNED BY leaver; DROP ROLE leaver"
+wait_state "$id" failed
+is "$(job "$id" "sqlstate, error, failed_state")" "42704|the role that submitted the job does not exist any more|running" "a job whose owner was dropped fails, and says so"
+batch_no_faults
 sql "CREATE DATABASE faults2 TEMPLATE template0"
 (
 	PGDATABASE=faults2

@@ -91,4 +91,5 @@ like "$(finish "$id")" "was cancelled" "so can one whose query runs"
 cmp_ok $(($(now_ms) - start)) "<" 10000 "at once"
 is "$(invoked "$id")" 0 "it was never started"
 is "$(sql "SELECT ml_score.cancel_batch($id)")" f "what has ended is not cancelled again"
+like "$(batch_jobs)" '"repeatability_request-id"' "the request that starts a job has the id that Azure's client gives it"
 done_testing
