@@ -657,6 +657,21 @@ on_error: dead_letter or fail (the stream stops); on_offset_out_of_range, when t
 With "window" (a reserved word: write it in quotes), the query runs once per window over all of its events, when the watermark is allowed_lateness past its end; "batch" then also has window_start and window_end. A new window begins every hop (by default, as one ends). event_time: column that has the time of an event; late_events: dead_letter, or update to run the query at the end of a window and again for late events; idle_timeout: a partition without events for so long does not hold the watermark.
 Errors: undefined_object for an unknown server or table, duplicate_object, invalid_parameter_value for what does not fit, object_not_in_prerequisite_state without shared_preload_libraries; those of decoding and of the query''s syntax.';
 
+CREATE FUNCTION ml_score.alter_stream(name text, server text DEFAULT NULL, topic text DEFAULT NULL, target text DEFAULT NULL, columns text DEFAULT NULL,
+    query text DEFAULT NULL, format text DEFAULT NULL, format_options jsonb DEFAULT NULL, consumer_group text DEFAULT NULL,
+    start text DEFAULT NULL, partitions integer[] DEFAULT NULL, workers integer DEFAULT NULL, max_batch_rows integer DEFAULT NULL,
+    max_batch_delay text DEFAULT NULL, max_batch_bytes text DEFAULT NULL, on_error text DEFAULT NULL,
+    on_offset_out_of_range text DEFAULT NULL, paused boolean DEFAULT NULL, "window" interval DEFAULT NULL,
+    hop interval DEFAULT NULL, allowed_lateness interval DEFAULT NULL, event_time text DEFAULT NULL,
+    late_events text DEFAULT NULL, idle_timeout interval DEFAULT NULL, owner text DEFAULT NULL)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mls_alter_stream';
+COMMENT ON FUNCTION ml_score.alter_stream(text, text, text, text, text, text, text, jsonb, text, text, integer[], integer, integer, text, text, text, text, boolean, interval, interval, interval, text, text, interval, text) IS
+'changes a stream of the caller''s in those of create_stream''s arguments that are given; it keeps its place, and its workers begin anew as the transaction commits.
+target takes the place of a query, and query that of a target; empty columns are those of the target; target, columns and query mean what they mean in this session (search_path). owner: the role in whose name it runs from then on, to which the caller must be able to SET ROLE and which needs USAGE on the server.
+Events that wait for their windows are read as the stream then says. Not to be changed: server, topic, start, partitions, paused, "window", hop, event_time, late_events; the error''s hint says what to do instead.
+Errors: undefined_object, insufficient_privilege, feature_not_supported for what cannot be changed, configuration_limit_exceeded (ml_score.max_stream_workers_per_role); those of create_stream.';
+
 CREATE FUNCTION ml_score.pause_stream(name text) RETURNS void
 LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mls_pause_stream';
 COMMENT ON FUNCTION ml_score.pause_stream(text) IS
@@ -712,20 +727,39 @@ CREATE FUNCTION ml_score.stream_home() RETURNS text
 LANGUAGE C STRICT STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_stream_home';
 COMMENT ON FUNCTION ml_score.stream_home() IS 'names this database of this server, so that a restored copy is known to be another';
 
+CREATE VIEW ml_score.stream_wanted AS
+    SELECT s.id, s.name, s.owner::oid AS owner, s.workers, s.version,
+        r.oid IS NOT NULL AND (r.rolsuper OR sum(s.workers) OVER (PARTITION BY s.owner ORDER BY s.id)
+            OPERATOR(pg_catalog.<=) pg_catalog.current_setting('ml_score.max_stream_workers_per_role')::bigint) AS allowed
+    FROM ml_score.stream s LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) s.owner
+    WHERE s.state OPERATOR(pg_catalog.=) 'running' AND s.home OPERATOR(pg_catalog.=) ml_score.stream_home();
+COMMENT ON VIEW ml_score.stream_wanted IS 'the streams that should run here, for the supervisor';
+COMMENT ON COLUMN ml_score.stream_wanted.id IS 'number by which its workers are known';
+COMMENT ON COLUMN ml_score.stream_wanted.name IS 'name of the stream';
+COMMENT ON COLUMN ml_score.stream_wanted.owner IS 'role in whose name it runs';
+COMMENT ON COLUMN ml_score.stream_wanted.workers IS 'processes that share the partitions';
+COMMENT ON COLUMN ml_score.stream_wanted.version IS 'grows with every change';
+COMMENT ON COLUMN ml_score.stream_wanted.allowed IS 'is there its role, and may it have so many workers: the older streams come before the newer';
+
 CREATE VIEW ml_score.stat_stream WITH (security_barrier) AS
     WITH status AS MATERIALIZED (SELECT * FROM ml_score.stream_status())
     SELECT s.name AS stream, x.partition,
         CASE WHEN s.state OPERATOR(pg_catalog.<>) 'running' THEN s.state
             WHEN s.home OPERATOR(pg_catalog.<>) ml_score.stream_home() THEN 'restored'
+            WHEN NOT w.allowed THEN 'waiting'
             ELSE coalesce(x.state, 'starting') END AS state,
         x.next_offset, x.end_offset, CASE WHEN x.end_offset IS NOT NULL THEN greatest(x.end_offset OPERATOR(pg_catalog.-) greatest(x.next_offset, x.seen_offset), 0) END AS lag,
         CASE WHEN x.end_offset OPERATOR(pg_catalog.<=) greatest(x.next_offset, x.seen_offset) THEN 0
             ELSE extract(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) x.event_time)::float8 END AS watermark_delay,
         coalesce(x.events_per_second, 0) AS events_per_second, x.rows, x.dead_letters, coalesce(x.restarts, 0) AS restarts,
-        CASE WHEN s.state OPERATOR(pg_catalog.=) 'stopped' THEN s.stop_reason ELSE x.last_error END AS last_error, x.last_error_at,
+        CASE WHEN s.state OPERATOR(pg_catalog.=) 'stopped' THEN s.stop_reason
+            WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) s.owner)
+                THEN 'the role that owned it is gone: ml_score.alter_stream(..., owner => ...) gives it to another'
+            WHEN NOT w.allowed THEN 'the streams of its role have all the workers that ml_score.max_stream_workers_per_role allows'
+            ELSE x.last_error END AS last_error, x.last_error_at,
         coalesce(x.bytes_per_second, 0) AS bytes_per_second, x.events, x.bytes, x.batches, coalesce(x.throttled, 0) AS throttled,
         x.event_time, x.updated_at, x.pid
-    FROM ml_score.stream s LEFT JOIN LATERAL (
+    FROM ml_score.stream s LEFT JOIN ml_score.stream_wanted w ON w.id OPERATOR(pg_catalog.=) s.id LEFT JOIN LATERAL (
         SELECT coalesce(o.partition, t.partition) AS partition, o.next_offset, o.event_time, o.events, o.rows, o.bytes, o.batches,
             o.dead_letters, o.updated_at, t.pid, t.state, t.end_offset, t.seen_offset, t.events_per_second, t.bytes_per_second,
             t.throttled, t.restarts, t.last_error, t.last_error_at

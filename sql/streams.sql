@@ -44,6 +44,50 @@ SELECT args || '|' || public.try(format('SELECT ml_score.create_stream(%s, pause
 SELECT name, owner::text = current_user, server, topic, target, columns, query, format, start, workers, max_batch_rows, max_batch_delay, max_batch_bytes,
 	on_error, on_offset_out_of_range, state FROM ml_score.stream ORDER BY name;
 
+-- altered: what is given, and no more
+SELECT args || '|' || public.try(format('SELECT ml_score.alter_stream(%s)', args)) FROM unnest(ARRAY[
+	$$'none', workers => 2$$,
+	$$NULL, workers => 2$$,
+	$$'a', workers => 2, max_batch_rows => 5, max_batch_delay => '1s', max_batch_bytes => '1MB', on_error => 'fail', on_offset_out_of_range => 'latest', consumer_group => 'g'$$,
+	$$'b', format => 'csv', format_options => '{"header": true}'$$,
+	$$'b', workers => 65$$,
+	$$'b', max_batch_delay => 'soon'$$,
+	$$'b', on_error => 'ignore'$$,
+	$$'b', format => 'raw', format_options => '{}'$$,
+	$$'b', columns => 'id nonsense'$$,
+	$$'b', columns => ''$$,
+	$$'b', query => 'SELEC 1'$$,
+	$$'b', target => 'st_missing'$$,
+	$$'b', target => 'st_target', query => 'SELECT 1'$$,
+	$$'b', allowed_lateness => '1s'$$,
+	$$'b', owner => 'st_nobody'$$,
+	$$'b', server => 'st_hub'$$,
+	$$'b', topic => 'other'$$,
+	$$'b', start => 'latest'$$,
+	$$'b', partitions => '{0}'$$,
+	$$'b', paused => true$$,
+	$$'b', "window" => '1 minute'$$,
+	$$'b', hop => '1 minute'$$,
+	$$'b', event_time => 'at'$$,
+	$$'b', late_events => 'update'$$,
+	$$'b', target => 'st_target', columns => '', format => 'json'$$,
+	$$'a', query => 'SELECT FROM batch'$$,
+	$$'a', query => 'SELECT FROM batch', columns => 'id int'$$]) AS args;
+SELECT name, target, columns, query, format, format_options, consumer_group, workers, max_batch_rows, max_batch_delay, max_batch_bytes,
+	on_error, on_offset_out_of_range, version FROM ml_score.stream ORDER BY name;
+SELECT ml_score.alter_stream('a', target => 'st_target', columns => '', on_error => 'dead_letter');
+CREATE SCHEMA st_schema;
+CREATE DOMAIN st_schema.st_id AS bigint;
+SET search_path = st_schema, public;
+SELECT ml_score.create_stream('w', 'st_hub', 'topic', columns => 'id st_id', query => 'SELECT FROM batch', "window" => '1 minute', paused => true);
+RESET search_path;
+SELECT public.try($$SELECT ml_score.alter_stream('w', allowed_lateness => '5s', idle_timeout => '7s', format => 'json_lines')$$);
+SELECT public.try($$SELECT ml_score.alter_stream('w', target => 'st_target')$$);
+SELECT public.try($$SELECT ml_score.alter_stream('w', columns => 'id st_id')$$);
+SELECT size, lateness, idle, search_path, format FROM ml_score.stream JOIN ml_score.stream_window ON stream = name;
+SELECT ml_score.drop_stream('w');
+DROP SCHEMA st_schema CASCADE;
+
 -- those that change it
 SELECT ml_score.seek_stream('a', '2026-01-01 00:00:00Z'), ml_score.seek_stream('b', 'latest');
 SELECT name, start::timestamptz = '2026-01-01 00:00:00Z' FROM ml_score.stream WHERE name = 'a';
@@ -69,6 +113,37 @@ RESET ROLE;
 GRANT USAGE ON FOREIGN SERVER st_hub TO st_other;
 SET ROLE st_other;
 SELECT public.try($$SELECT ml_score.create_stream('c', 'st_hub', 'topic', 'st_target', paused => true)$$);
+-- no more workers than a role may have
+BEGIN;
+SELECT ml_score.create_stream('c1', 'st_hub', 'topic', columns => 'id int', query => 'SELECT FROM batch', workers => 3);
+SELECT public.try($$SELECT ml_score.create_stream('c2', 'st_hub', 'topic', columns => 'id int', query => 'SELECT FROM batch', workers => 2)$$);
+SELECT ml_score.create_stream('c2', 'st_hub', 'topic', columns => 'id int', query => 'SELECT FROM batch', workers => 2, paused => true);
+SELECT public.try($$SELECT ml_score.resume_stream('c2')$$);
+SELECT ml_score.alter_stream('c2', workers => 1), ml_score.resume_stream('c2');
+SELECT public.try($$SELECT ml_score.alter_stream('c1', workers => 4)$$);
+RESET ROLE;
+SELECT count(*) FROM ml_score.stream_wanted WHERE allowed;
+-- what was committed side by side
+UPDATE ml_score.stream SET workers = 2 WHERE name = 'c2';
+SELECT name, workers, allowed FROM ml_score.stream_wanted ORDER BY name;
+SELECT stream, state, last_error FROM ml_score.stat_stream WHERE stream = 'c2';
+-- given to a role that may not use the server, or that the caller is not
+SELECT public.try($$SELECT ml_score.alter_stream('a', owner => 'pg_monitor')$$);
+SET ROLE st_other;
+SELECT left(public.try($$SELECT ml_score.alter_stream('c1', owner => 'pg_monitor')$$), 5);
+RESET ROLE;
+SELECT public.try($$SELECT ml_score.alter_stream('a', owner => 'st_other')$$);
+GRANT INSERT ON st_target TO st_other;
+SELECT ml_score.alter_stream('a', owner => 'st_other');
+SELECT name, owner FROM ml_score.stream WHERE name IN ('a', 'c1') ORDER BY name;
+-- what they need cannot be dropped
+SELECT public.try($$DROP SERVER st_hub CASCADE$$);
+SELECT public.try($$DROP ROLE st_other$$);
+SELECT public.try($$DROP SERVER st_online$$);
+ALTER SERVER st_hub RENAME TO st_bay;
+SELECT DISTINCT server FROM ml_score.stream;
+DROP EXTENSION ml_score CASCADE;
+ROLLBACK;
 RESET ROLE;
 
 -- without a credential

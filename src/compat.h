@@ -67,6 +67,11 @@ object_ownercheck(Oid class_id, Oid object_id, Oid role)
 }
 #endif
 
+/* PostgreSQL 16: to be a member of a role is not yet to be allowed to SET ROLE to it. */
+#if PG_VERSION_NUM < 160000
+#define check_can_set_role(member, role) check_is_member_of_role(member, role)
+#endif
+
 /* PostgreSQL 17: a background worker may connect as a role that has no LOGIN. */
 #if PG_VERSION_NUM < 170000
 #define MLS_BYPASS_ROLE_LOGIN_CHECK 0

@@ -30,6 +30,7 @@ bool mls_allow_azure_cli;
 int mls_max_stream_partitions = 1024;
 int mls_read_ahead_memory = 16 * 1024;
 int mls_max_batch_workers = 4;
+int mls_max_stream_workers_per_role = 4;
 
 static const struct config_enum_entry on_error_values[] = {{"server", MLS_UNSET, false},
 														   {"fail", MLS_ON_ERROR_FAIL, false},
@@ -132,6 +133,10 @@ define_safety(void)
 static void
 define_workers(void)
 {
+	DefineCustomIntVariable("ml_score.max_stream_workers_per_role",
+							"Workers that the running streams of one role may have in a database.",
+							"Streams of superusers are not limited.", &mls_max_stream_workers_per_role, 4, 0, 1024,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("ml_score.max_batch_workers",
 							"Batch jobs of a database that are exported, started or loaded at a time.",
 							"Jobs beyond it wait; those that run in Azure do not count.", &mls_max_batch_workers, 4, 1,

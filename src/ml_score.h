@@ -74,7 +74,8 @@ extern int mls_max_tokens;				/* entries of the token cache in shared memory */
 extern int mls_max_endpoints;			/* entries in shared memory */
 extern int mls_max_stream_partitions;	/* likewise */
 extern int mls_read_ahead_memory;		/* kB a scan may hold in rows and bodies */
-extern int mls_max_batch_workers;		/* of a database, at a time */
+extern int mls_max_stream_workers_per_role;
+extern int mls_max_batch_workers; /* of a database, at a time */
 extern void mls_guc_init(void);
 
 /* True when the library came with shared_preload_libraries, so that shared memory and the planner hook are there. */

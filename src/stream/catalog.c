@@ -87,8 +87,8 @@ read_partitions(MlsStream *stream, int n)
 		stream->partitions[i] = DatumGetInt32(elements[i]);
 }
 
-static MlsOutOfRange
-parse_out_of_range(const char *word)
+MlsOutOfRange
+mls_stream_parse_out_of_range(const char *word)
 {
 	if (strcmp(word, "earliest") == 0)
 		return MLS_OUT_OF_RANGE_EARLIEST;
@@ -120,7 +120,7 @@ read_stream(MlsStream *stream)
 	stream->max_batch_delay_ms = int32_column(16);
 	stream->max_batch_bytes = int32_column(17);
 	stream->dead_letters = strcmp(text_column(18), "dead_letter") == 0;
-	stream->out_of_range = parse_out_of_range(text_column(19));
+	stream->out_of_range = mls_stream_parse_out_of_range(text_column(19));
 	stream->search_path = text_column(20);
 	stream->state = text_column(21);
 	stream->version = int64_column(22);

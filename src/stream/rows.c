@@ -220,8 +220,8 @@ check_target(const MlsStream *stream, const MlsRowMaker *rows)
 		kind != RELKIND_FOREIGN_TABLE)
 		ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				errmsg("\"%s\" is not a table", RelationGetRelationName(target)));
-	if (pg_class_aclcheck(RelationGetRelid(target), GetUserId(), ACL_INSERT) != ACLCHECK_OK &&
-		pg_attribute_aclcheck_all(RelationGetRelid(target), GetUserId(), ACL_INSERT, ACLMASK_ANY) != ACLCHECK_OK)
+	if (pg_class_aclcheck(RelationGetRelid(target), stream->owner, ACL_INSERT) != ACLCHECK_OK &&
+		pg_attribute_aclcheck_all(RelationGetRelid(target), stream->owner, ACL_INSERT, ACLMASK_ANY) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(kind), RelationGetRelationName(target));
 	for (int i = 0; i < rows->desc->natts; i++)
 	{

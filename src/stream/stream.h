@@ -93,8 +93,14 @@ extern void mls_stream_add_positions(const char *name, const MlsStreamPosition *
 /* Have the stream not run any more, for reason. In a transaction; its workers are told at commit. */
 extern void mls_stream_stop(const char *name, const char *reason);
 
+/* Has its own query dropped the stream, in the running transaction? */
+extern bool mls_stream_dropped_here(const MlsStream *stream);
+
 /* Remove dead letters of streams that the caller may change, or of the one called so: those as old as that. How many. */
 extern int64 mls_stream_purge(Interval *older_than, const char *stream);
+
+/* "earliest", "latest"; else stop. */
+extern MlsOutOfRange mls_stream_parse_out_of_range(const char *word);
 
 /* Names this database of this server. */
 extern char *mls_stream_home_name(void);

@@ -471,6 +471,18 @@ mls_window_insert(const char *stream, const MlsWindow *window)
 }
 
 void
+mls_window_update(const char *stream, const MlsWindow *window)
+{
+	Oid types[] = {TEXTOID, INT8OID, INT8OID};
+	Datum values[] = {CStringGetTextDatum(stream), Int64GetDatum(window->lateness), Int64GetDatum(window->idle)};
+
+	SPI_connect();
+	mls_stream_execute("UPDATE ml_score.stream_window SET lateness = $2, idle = $3 WHERE stream = $1", lengthof(types),
+					   types, values, NULL);
+	SPI_finish();
+}
+
+void
 mls_window_forget(const char *stream)
 {
 	Oid types[] = {TEXTOID};

@@ -31,6 +31,9 @@ extern MlsWindow *mls_window_load(const char *stream);
 /* Write the definition of a new stream. */
 extern void mls_window_insert(const char *stream, const MlsWindow *window);
 
+/* Write what of it may change: lateness and idle. */
+extern void mls_window_update(const char *stream, const MlsWindow *window);
+
 /* Its events are read again from elsewhere (seek_stream): open all windows again. */
 extern void mls_window_forget(const char *stream);
 

@@ -319,8 +319,7 @@ run(const MlsWorker *worker)
 
 const MlsWorkerKind mls_stream_kind = {
 	.name = "stream",
-	.wanted = "SELECT id, name, owner::oid, workers, version FROM ml_score.stream "
-			  "WHERE state = 'running' AND home = ml_score.stream_home()",
+	.wanted = "SELECT id, name, owner, workers, version FROM ml_score.stream_wanted WHERE allowed",
 	.main = run,
 };
 

@@ -72,6 +72,16 @@ stop_at_fault(MlsStreamWork *w, const MlsStoreResult *result)
 	}
 }
 
+/* Its own query has dropped the stream: what that did is to be, and there are no offsets to be moved any more. */
+static void
+end_if_dropped(MlsStreamWork *w)
+{
+	if (!mls_stream_dropped_here(w->stream))
+		return;
+	mls_worker_commit();
+	proc_exit(0);
+}
+
 /* One transaction: rows, dead letters, offsets. Returns what it did to the partitions. */
 static MlsOffsetMove *
 store_in_transaction(MlsStreamWork *w)
@@ -96,6 +106,7 @@ store_in_transaction(MlsStreamWork *w)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	end_if_dropped(w);
 	if (result.nfaults > 0 && !w->stream->dead_letters)
 		stop_at_fault(w, &result);
 	mls_store_dead_letters(w->stream, w->batch->events, w->batch->count, &result);
