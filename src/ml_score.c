@@ -6,6 +6,7 @@
 #include "auth/token_cache.h"
 #include "batch/worker.h"
 #include "catalog/server.h"
+#include "catalog/uses.h"
 #include "miscadmin.h"
 #include "runs/lookup.h"
 #include "scoring/rewrite.h"
@@ -28,6 +29,7 @@ _PG_init(void)
 
 	mls_guc_init();
 	mls_catalog_init();
+	mls_uses_init();
 	mls_transport_init();
 	mls_token_cache_init();
 	mls_planner_init();

@@ -1,0 +1,108 @@
+#!/bin/bash
+# A stream is altered while it runs, its role's workers are limited, and what it needs of the catalog stays or follows.
+. "$(dirname "$0")/../lib/tap.sh"
+[ "$PGVER" = 16 ] || skip_all "one version shows it"
+need_peer kafka
+T=stream_definition
+kafka_topic $T 2
+start_cluster "definition-$PGVER" "$PGVER" "shared_preload_libraries = 'ml_score'" "max_worker_processes = 16"
+use_cluster "definition-$PGVER"
+sql <<-EOSQL
+	CREATE EXTENSION ml_score;
+	CREATE SERVER hub TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (bootstrap_servers '$KAFKA_PLAIN', security_protocol 'plaintext');
+	CREATE ROLE streamer; CREATE ROLE heir; CREATE ROLE gone;
+	GRANT USAGE ON FOREIGN SERVER hub TO streamer, heir;
+	CREATE TABLE t (id bigint PRIMARY KEY, twice bigint, by text DEFAULT current_user);
+	GRANT ALL ON t TO PUBLIC;
+EOSQL
+SENT=0
+send() {
+	seq $((SENT + 1)) $((SENT + $1)) | awk '{printf "{\"id\": %d}\n", $1}' | kafka_produce $T -X linger.ms=5 && SENT=$((SENT + $1))
+}
+complete() {
+	sql "SELECT ml_score.wait_stream('s', '60s')" >/dev/null
+	is "$(sql "SELECT count(*), coalesce(max(id), 0) FROM t")|$(sql "SELECT sum(events) FROM ml_score.stat_stream WHERE stream = 's'")" "$SENT|$SENT|$SENT" "$1"
+}
+
+# Altered in the middle of what comes: each event is stored once, as the stream was before or as it is after.
+sql "SET ROLE streamer; SELECT ml_score.create_stream('s', 'hub', '$T', target => 'public.t', max_batch_rows => 20, max_batch_delay => '20ms')" >/dev/null
+send 500
+sql "SELECT ml_score.wait_stream('s', '60s')" >/dev/null
+seq 501 1500 | awk '{printf "{\"id\": %d}\n", $1; if ($1 % 50 == 0) system("sleep 0.05")}' | kafka_produce $T -X linger.ms=1 &
+sender=$!
+sleep 0.3
+sql "SET ROLE streamer; BEGIN; SELECT ml_score.alter_stream('s', query => 'INSERT INTO t SELECT 1/0 FROM batch', columns => 'id bigint'); SELECT pg_sleep(0.3); ROLLBACK" >/dev/null
+sql "SET ROLE streamer; SELECT ml_score.alter_stream('s', query => 'INSERT INTO t SELECT id, 2 * id FROM batch', columns => 'id bigint', workers => 2, max_batch_rows => 100)" >/dev/null
+wait $sender
+SENT=1500
+complete "a stream that is altered keeps its place; one that is rolled back is as it was"
+is "$(sql "SELECT count(*) > 0 AND bool_and(twice = 2 * id) FROM t WHERE twice IS NOT NULL")|$(sql "SELECT count(twice) FROM t WHERE id <= 500")" "t|0" "what came after the commit is stored the new way"
+is "$(sql "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'ml_score stream'")" 2 "by as many workers as it has now"
+sql "SELECT ml_score.alter_stream('s', owner => 'heir')" >/dev/null
+send 100
+complete "one that is given away goes on"
+is "$(sql "SELECT DISTINCT by FROM t WHERE id > 1500")" heir "in its new owner's name"
+like "$(sql_error "SET ROLE streamer; SELECT ml_score.alter_stream('s', workers => 1)")" "42501.*must be owner" "and is no longer the old one's"
+
+# A role's workers.
+sql "SET ROLE heir; SELECT ml_score.create_stream('s2', 'hub', '$T', columns => 'id bigint', query => 'SELECT FROM batch', workers => 2)" >/dev/null
+sql "SELECT ml_score.wait_stream('s2', '60s')" >/dev/null
+like "$(sql_error "SET ROLE heir; SELECT ml_score.create_stream('s3', 'hub', '$T', columns => 'id bigint', query => 'SELECT FROM batch')")" \
+	"53400.*too many stream workers" "a role gets no more workers than the setting says"
+sql "ALTER SYSTEM SET ml_score.max_stream_workers_per_role = 2"
+sql "SELECT pg_reload_conf()" >/dev/null
+wait_until 20 "SELECT count(*) = 2 AND bool_and(application_name = 's') FROM pg_stat_activity WHERE backend_type = 'ml_score stream'"
+ok $? "when it is lowered the newer stream's workers end"
+is "$(sql "SELECT DISTINCT state, last_error ~ 'max_stream_workers_per_role' FROM ml_score.stat_stream WHERE stream = 's2'")" "waiting|t" "which shows"
+sql "ALTER SYSTEM RESET ml_score.max_stream_workers_per_role"
+sql "SELECT pg_reload_conf()" >/dev/null
+wait_until 20 "SELECT count(*) = 4 FROM pg_stat_activity WHERE backend_type = 'ml_score stream'"
+ok $? "and come back when it is raised"
+sql "SELECT ml_score.drop_stream('s2')" >/dev/null
+
+# What a stream needs.
+like "$(sql_error "DROP SERVER hub CASCADE" | tr '\n' ' ')" "2BP01.*cannot drop server \"hub\".*stream s" "its server cannot be dropped"
+like "$(sql_error "DROP OWNED BY heir; DROP ROLE heir" | tr '\n' ' ')" "2BP01.*role \"heir\" cannot be dropped.*stream s" "nor the role that owns it"
+sql "GRANT USAGE ON FOREIGN SERVER hub TO heir; DROP OWNED BY gone; DROP ROLE gone"
+ok $? "another can"
+sql "ALTER SERVER hub RENAME TO bay"
+send 100
+complete "a server that is renamed is still its server"
+is "$(sql "SELECT server FROM ml_score.stream")" bay "under its new name"
+sql "ALTER ROLE heir RENAME TO crown_prince"
+send 100
+complete "so is a role"
+sql "SELECT ml_score.send_event('bay', '$T', 'x')" >/dev/null
+sql "BEGIN; DROP EXTENSION ml_score CASCADE; ROLLBACK" 2>/dev/null
+ok $? "DROP EXTENSION CASCADE takes all with it"
+sql "SELECT ml_score.drop_stream('s')" >/dev/null
+wait_until 30 "SELECT count(*) = 0 FROM ml_score.outbox"
+sql "DROP SERVER bay; DROP OWNED BY crown_prince; DROP ROLE crown_prince"
+ok $? "without it both can be dropped"
+
+# From another database PostgreSQL lets its owner go.
+sql "CREATE ROLE orphan; CREATE SERVER hub TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (bootstrap_servers '$KAFKA_PLAIN', security_protocol 'plaintext');
+	GRANT USAGE ON FOREIGN SERVER hub TO PUBLIC"
+sql "SET ROLE orphan; SELECT ml_score.create_stream('o', 'hub', '$T', columns => 'id bigint', query => 'SELECT FROM batch')" >/dev/null
+sql "SELECT ml_score.wait_stream('o', '60s')" >/dev/null
+sql "CREATE DATABASE elsewhere"
+PGDATABASE=elsewhere sql "DROP ROLE orphan"
+wait_until 90 "SELECT bool_and(state = 'waiting' AND last_error ~ 'owned it is gone') FROM ml_score.stat_stream"
+ok $? "a stream whose owner is gone waits, and says so" "$(sql "SELECT stream, state, last_error FROM ml_score.stat_stream")"
+sql "SELECT ml_score.alter_stream('o', owner => 'streamer')" >/dev/null
+sql "SELECT ml_score.wait_stream('o', '60s')" >/dev/null
+ok $? "until it is given to another"
+sql "SELECT ml_score.drop_stream('o'); DROP SERVER hub" >/dev/null
+
+# A query that drops its own stream.
+sql "CREATE SERVER hub TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (bootstrap_servers '$KAFKA_PLAIN', security_protocol 'plaintext')"
+sql "SELECT ml_score.create_stream('s', 'hub', '$T', columns => 'id bigint', max_batch_rows => 10,
+	query => \$\$INSERT INTO t SELECT -1; SELECT ml_score.drop_stream('s')\$\$)" >/dev/null
+wait_until 30 "SELECT count(*) = 0 FROM ml_score.stream"
+ok $? "a query can drop its own stream"
+wait_until 10 "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'ml_score stream'"
+ok $? "whose worker then ends" "$(sql "SELECT stream, state, last_error FROM ml_score.stat_stream")"
+is "$(sql "SELECT count(*) FROM t WHERE id = -1")" 1 "with what it did, once"
+stop_cluster "$CLUSTER"
+use_cluster "main-$PGVER"
+done_testing
