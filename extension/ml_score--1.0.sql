@@ -1477,6 +1477,18 @@ CREATE AGGREGATE ml_score.r2(actual float8, predicted float8) (
 COMMENT ON AGGREGATE ml_score.r2(float8, float8) IS
 'coefficient of determination: 1 less the squared errors over the squared distances of the true numbers from their mean; of constant ones 1 where all is right and 0 else (scikit-learn). Rows where either is NULL are left out; NULL when fewer than two are left.';
 
+/* A page to look at. */
+
+CREATE FUNCTION ml_score.report(title text DEFAULT NULL, baseline text DEFAULT NULL, current text DEFAULT NULL,
+    categorical text[] DEFAULT '{}', formulas text DEFAULT 'azure', profile text DEFAULT NULL, since interval DEFAULT '7 days')
+RETURNS text
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 AS 'MODULE_PATHNAME', 'mls_report';
+COMMENT ON FUNCTION ml_score.report(text, text, text, text[], text, text, interval) IS
+'one page of HTML that shows endpoints, streams and batch jobs as the caller may see them, and if asked for, drift and what ml_score.profile measured: charts with tables, for screens and paper. It needs no other file and has no script. Save it with psql -XAtc "SELECT ml_score.report()" > report.html.
+Arguments: title, by default the database''s name; baseline and current, two queries (or frozen profiles) as ml_score.drift takes them, with categorical and formulas; profile, a SELECT of what ml_score.profile gave (a further column "function" tells several apart); since, how long ago a batch job may have been submitted to be shown, NULL for any time; those under way are always.
+The queries are run as the caller, reading only. Times are UTC.
+Errors: invalid_parameter_value when only one of baseline and current is given, for unknown words and a negative since; undefined_column when the profile query lacks one; those of ml_score.drift and of the queries.';
+
 /* How fast an endpoint is. */
 
 CREATE FUNCTION ml_score.profile(function regprocedure, query text,

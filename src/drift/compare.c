@@ -12,16 +12,10 @@
 
 #include "drift/gamma.h"
 #include "drift/numbers.h"
-#include "drift/words.h"
+#include "drift/pair.h"
 
 #define LEAST_DEVIATION 0.001
 #define MOST_BINS 66 /* log2 of an int64, rounded up, and one more */
-
-typedef struct Cell
-{
-	int64 baseline;
-	int64 current;
-} Cell;
 
 /* Sums over cells. */
 typedef struct CellSums
@@ -39,7 +33,7 @@ typedef struct CellSums
 /* The walk along the numbers. */
 typedef struct Walk
 {
-	Cell seen; /* values up to here */
+	MlsPairCount seen; /* values up to here */
 	double position;
 	double largest_gap; /* between the two distribution functions */
 	double area;
@@ -48,7 +42,7 @@ typedef struct Walk
 	int64 finite;
 	int bin;
 	int bins;
-	Cell cells[MOST_BINS];
+	MlsPairCount cells[MOST_BINS];
 	double edges[MOST_BINS + 1];
 	int64 outside; /* current values beyond the baseline's range */
 } Walk;
@@ -63,7 +57,7 @@ relative_entropy(double x, double y)
 }
 
 static double
-psi_of_cell(const CellSums *sums, Cell cell)
+psi_of_cell(const CellSums *sums, MlsPairCount cell)
 {
 	double p = cell.baseline / sums->baseline_values;
 	double q = cell.current / sums->current_values;
@@ -78,7 +72,7 @@ psi_of_cell(const CellSums *sums, Cell cell)
 
 /* (observed - expected)^2 / expected of both rows of the contingency table, the difference shrunk by most "less". */
 static double
-contingency(const CellSums *sums, Cell cell, double less)
+contingency(const CellSums *sums, MlsPairCount cell, double less)
 {
 	double total = sums->baseline_values + sums->current_values;
 	double share = (cell.baseline + cell.current) / total;
@@ -89,7 +83,7 @@ contingency(const CellSums *sums, Cell cell, double less)
 }
 
 static void
-add_chi_squared(CellSums *sums, Cell cell)
+add_chi_squared(CellSums *sums, MlsPairCount cell)
 {
 	double expected = cell.baseline / sums->baseline_values * sums->current_values;
 
@@ -104,7 +98,7 @@ add_chi_squared(CellSums *sums, Cell cell)
 }
 
 static void
-add_cell(CellSums *sums, Cell cell)
+add_cell(CellSums *sums, MlsPairCount cell)
 {
 	double p = cell.baseline / sums->baseline_values;
 	double q = cell.current / sums->current_values;
@@ -156,7 +150,7 @@ make_edges(Walk *walk, const MlsTotals *baseline, const MlsTotals *current)
 }
 
 static void
-add_to_bin(Walk *walk, double number, Cell here)
+add_to_bin(Walk *walk, double number, MlsPairCount here)
 {
 	while (walk->bin < walk->bins - 1 && number >= walk->edges[walk->bin + 1])
 		walk->bin++;
@@ -183,7 +177,7 @@ add_to_deviation(Walk *walk, double above, int64 count)
 }
 
 static void
-visit_number(Walk *walk, uint64 key, Cell here, const MlsTotals *baseline, const MlsTotals *current)
+visit_number(Walk *walk, uint64 key, MlsPairCount here, const MlsTotals *baseline, const MlsTotals *current)
 {
 	double number = mls_number_of_key(key);
 	double before = gap(walk, baseline, current);
@@ -200,66 +194,19 @@ visit_number(Walk *walk, uint64 key, Cell here, const MlsTotals *baseline, const
 		walk->outside += here.current;
 }
 
-static int
-order_of(const MlsCount *a, const MlsCount *b, bool numeric)
-{
-	if (numeric)
-		return a->key < b->key ? -1 : a->key > b->key;
-	return mls_word_compare(a->word, a->len, b->word, b->len);
-}
-
-/* Two sources read side by side. */
-typedef struct Pair
-{
-	MlsCounts *sources[2];
-	MlsCount counts[2];
-	bool more[2];
-} Pair;
-
-static Pair
-open_pair(MlsCounts *baseline, MlsCounts *current)
-{
-	Pair pair = {.sources = {baseline, current}};
-
-	for (int i = 0; i < 2; i++)
-		pair.more[i] = pair.sources[i]->next(pair.sources[i], &pair.counts[i]);
-	return pair;
-}
-
-/* The next value of either and its counts; false at the end of both. */
-static bool
-next_of_pair(Pair *pair, uint64 *key, Cell *here)
-{
-	int order;
-
-	if (!pair->more[0] && !pair->more[1])
-		return false;
-	if (!pair->more[0] || !pair->more[1])
-		order = pair->more[0] ? -1 : 1;
-	else
-		order = order_of(&pair->counts[0], &pair->counts[1], pair->sources[0]->totals->numeric);
-	*here = (Cell){order <= 0 ? pair->counts[0].count : 0, order >= 0 ? pair->counts[1].count : 0};
-	*key = order <= 0 ? pair->counts[0].key : pair->counts[1].key;
-	if (order <= 0)
-		pair->more[0] = pair->sources[0]->next(pair->sources[0], &pair->counts[0]);
-	if (order >= 0)
-		pair->more[1] = pair->sources[1]->next(pair->sources[1], &pair->counts[1]);
-	return true;
-}
-
 static void
-compare_numbers(Pair *pair, CellSums *sums, MlsFigures *figures)
+compare_numbers(MlsPair *pair, CellSums *sums, MlsFigures *figures)
 {
 	const MlsTotals *baseline = pair->sources[0]->totals;
 	const MlsTotals *current = pair->sources[1]->totals;
 	Walk walk = {0};
-	Cell here;
-	uint64 key;
+	MlsPairCount here;
+	MlsCount value;
 	double deviation;
 
 	make_edges(&walk, baseline, current);
-	while (next_of_pair(pair, &key, &here))
-		visit_number(&walk, key, here, baseline, current);
+	while (mls_pair_next(pair, &value, &here))
+		visit_number(&walk, value.key, here, baseline, current);
 	for (int i = 0; i < walk.bins; i++)
 		add_cell(sums, walk.cells[i]);
 	deviation = walk.finite > 1 ? sqrt(walk.squares / (walk.finite - 1)) : 0;
@@ -270,13 +217,13 @@ compare_numbers(Pair *pair, CellSums *sums, MlsFigures *figures)
 }
 
 static void
-compare_categories(Pair *pair, CellSums *sums, MlsFigures *figures)
+compare_categories(MlsPair *pair, CellSums *sums, MlsFigures *figures)
 {
-	Cell here;
-	uint64 key;
+	MlsPairCount here;
+	MlsCount value;
 	int64 outside = 0;
 
-	while (next_of_pair(pair, &key, &here))
+	while (mls_pair_next(pair, &value, &here))
 	{
 		add_cell(sums, here);
 		add_chi_squared(sums, here);
@@ -292,12 +239,12 @@ mls_compare(MlsCounts *baseline, MlsCounts *current, MlsFormulas formulas, MlsKs
 	MlsFigures figures = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
 	CellSums sums = {
 		.formulas = formulas, .baseline_values = baseline->totals->values, .current_values = current->totals->values};
-	Pair pair;
+	MlsPair pair;
 
 	/* Against nothing, nothing can be said. */
 	if (baseline->totals->values == 0 || current->totals->values == 0)
 		return figures;
-	pair = open_pair(baseline, current);
+	pair = mls_pair_open(baseline, current);
 	if (baseline->totals->numeric)
 	{
 		compare_numbers(&pair, &sums, &figures);
@@ -314,16 +261,16 @@ mls_compare(MlsCounts *baseline, MlsCounts *current, MlsFormulas formulas, MlsKs
 double
 mls_compare_auc(MlsCounts *negatives, MlsCounts *positives)
 {
-	Pair pair;
-	Cell here;
-	uint64 key;
+	MlsPair pair;
+	MlsPairCount here;
+	MlsCount value;
 	double below = 0;
 	double pairs = 0;
 
 	if (negatives->totals->values == 0 || positives->totals->values == 0)
 		return NAN;
-	pair = open_pair(negatives, positives);
-	while (next_of_pair(&pair, &key, &here))
+	pair = mls_pair_open(negatives, positives);
+	while (mls_pair_next(&pair, &value, &here))
 	{
 		pairs += here.current * (below + here.baseline / 2.0);
 		below += here.baseline;

@@ -175,7 +175,6 @@ check_values(MlsDistribution *distribution)
 const char *
 mls_distribution_open(MlsDistribution *distribution, const char *bytes, Size len)
 {
-	const unsigned char *values;
 	const char *reason;
 	uint64 missing;
 	uint64 misfits;
@@ -192,9 +191,16 @@ mls_distribution_open(MlsDistribution *distribution, const char *bytes, Size len
 		return "Its counts are too large.";
 	distribution->totals.missing = missing;
 	distribution->totals.misfits = misfits;
-	values = distribution->at;
+	distribution->values = distribution->at;
 	reason = check_values(distribution);
-	distribution->at = values;
+	distribution->at = distribution->values;
 	distribution->counts = (MlsCounts){&distribution->totals, next_value};
 	return reason;
+}
+
+MlsCounts *
+mls_distribution_rewind(MlsDistribution *distribution)
+{
+	distribution->at = distribution->values;
+	return &distribution->counts;
 }

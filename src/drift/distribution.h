@@ -21,11 +21,12 @@
 
 typedef struct MlsDistribution
 {
-	MlsCounts counts; /* reads it from the beginning, once */
+	MlsCounts counts; /* reads it from the beginning, once; mls_distribution_rewind: again */
 	MlsTotals totals;
 	int64 distinct;
 	int encoding;
 	char type[MLS_TYPE_NAME_SIZE]; /* as SQL writes it */
+	const unsigned char *values;   /* where they begin */
 	const unsigned char *at;	   /* where counts is */
 	const unsigned char *end;
 	uint64 key; /* the value before, for the order */
@@ -38,5 +39,8 @@ extern bool mls_distribution_write(StringInfo out, MlsCounts *source, const char
 
 /* Read and check bytes, which must stay; NULL, or what is wrong with them. */
 extern const char *mls_distribution_open(MlsDistribution *distribution, const char *bytes, Size len);
+
+/* Its counts from the beginning. */
+extern MlsCounts *mls_distribution_rewind(MlsDistribution *distribution);
 
 #endif

@@ -85,25 +85,6 @@ put_feature(ReturnSetInfo *result, const MlsFeature *baseline, const MlsFeature 
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-/* A NOTICE of the features that only the baseline has; an error when the current query has none of them. */
-static void
-report_unmatched(const MlsFeatures *baseline, const MlsFeatures *current)
-{
-	StringInfoData names;
-	int nmissing = 0;
-
-	initStringInfo(&names);
-	for (int i = 0; i < baseline->nfeatures; i++)
-		if (mls_features_find(current, baseline->features[i].name) == NULL)
-			appendStringInfo(&names, "%s\"%s\"", nmissing++ > 0 ? ", " : "", baseline->features[i].name);
-	if (nmissing == baseline->nfeatures)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("the current query has none of the baseline's features"),
-				 nmissing == 0 ? 0 : errdetail("The baseline has %s.", names.data)));
-	if (nmissing > 0)
-		ereport(NOTICE, (errmsg("features that the current query does not have are left out: %s", names.data)));
-}
-
 Datum
 mls_drift(PG_FUNCTION_ARGS)
 {
@@ -118,7 +99,7 @@ mls_drift(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	baseline = mls_features_take("baseline", text_to_cstring(PG_GETARG_TEXT_PP(0)), categorical, NULL, budget);
 	current = mls_features_take("current", text_to_cstring(PG_GETARG_TEXT_PP(1)), categorical, baseline, budget);
-	report_unmatched(baseline, current);
+	mls_features_match(baseline, current);
 	for (int i = 0; i < baseline->nfeatures; i++)
 	{
 		const MlsFeature *match = mls_features_find(current, baseline->features[i].name);

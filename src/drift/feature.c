@@ -62,7 +62,7 @@ mls_feature_totals(const MlsFeature *feature)
 MlsCounts *
 mls_feature_read(const MlsFeature *feature)
 {
-	return feature->tally != NULL ? mls_tally_read(feature->tally) : &feature->distribution->counts;
+	return feature->tally != NULL ? mls_tally_read(feature->tally) : mls_distribution_rewind(feature->distribution);
 }
 
 void
@@ -328,4 +328,22 @@ mls_features_take(const char *word, const char *query, ArrayType *categorical, c
 	MemoryContextSwitchTo(context);
 	MemoryContextDelete(receiver.row);
 	return features;
+}
+
+void
+mls_features_match(const MlsFeatures *baseline, const MlsFeatures *current)
+{
+	StringInfoData names;
+	int nmissing = 0;
+
+	initStringInfo(&names);
+	for (int i = 0; i < baseline->nfeatures; i++)
+		if (mls_features_find(current, baseline->features[i].name) == NULL)
+			appendStringInfo(&names, "%s\"%s\"", nmissing++ > 0 ? ", " : "", baseline->features[i].name);
+	if (nmissing == baseline->nfeatures)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("the current query has none of the baseline's features"),
+				 nmissing == 0 ? 0 : errdetail("The baseline has %s.", names.data)));
+	if (nmissing > 0)
+		ereport(NOTICE, (errmsg("features that the current query does not have are left out: %s", names.data)));
 }

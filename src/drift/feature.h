@@ -38,9 +38,12 @@ extern MlsFeatures *mls_features_take(const char *word, const char *query, Array
 
 extern const MlsFeature *mls_features_find(const MlsFeatures *features, const char *name);
 
+/* A NOTICE of the features that only the baseline has; an error when the current query has none of them. */
+extern void mls_features_match(const MlsFeatures *baseline, const MlsFeatures *current);
+
 extern const MlsTotals *mls_feature_totals(const MlsFeature *feature);
 
-/* Its counts from the beginning; once for a frozen one. */
+/* Its counts from the beginning; what was read of them before is void. */
 extern MlsCounts *mls_feature_read(const MlsFeature *feature);
 
 /* Close their temporary files. */

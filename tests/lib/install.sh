@@ -67,6 +67,11 @@ need_packages() {
 	esac
 }
 
+# A browser without a screen, and a font to write with.
+need_chromium() {
+	need_packages chromium-headless-shell fonts-dejavu-core
+}
+
 need_go() {
 	command -v go >/dev/null || need_packages golang-go
 }

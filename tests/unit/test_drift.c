@@ -1,4 +1,4 @@
-/* sources: src/drift/gamma.c src/drift/smirnov.c src/drift/numbers.c src/drift/words.c src/drift/compare.c src/drift/distribution.c
+/* sources: src/drift/gamma.c src/drift/smirnov.c src/drift/numbers.c src/drift/words.c src/drift/compare.c src/drift/distribution.c src/drift/pair.c src/drift/histogram.c
  *
  * test_drift.c - p-values against scipy's, counting, the frozen form, and figures that can be told by hand.
  */
@@ -9,6 +9,7 @@
 #include "drift/compare.h"
 #include "drift/distribution.h"
 #include "drift/gamma.h"
+#include "drift/histogram.h"
 #include "drift/numbers.h"
 #include "drift/words.h"
 #include "tap.h"
@@ -230,6 +231,8 @@ test_distribution(void)
 	for (int64 i = 0; read.counts.next(&read.counts, &count); i++)
 		same &= count.key == source.numbers.entries[i].key && count.count == source.numbers.entries[i].count;
 	ok(same && !read.counts.next(&read.counts, &count), "its values are the same, to the end");
+	ok(mls_distribution_rewind(&read)->next(&read.counts, &count) && count.key == source.numbers.entries[0].key,
+	   "and from the beginning again");
 	for (int len = 0; len < out.len; len++)
 		refused += mls_distribution_open(&read, out.data, len) != NULL;
 	ok(refused == out.len, "cut anywhere, it is refused");
@@ -293,6 +296,113 @@ test_figures(void)
 	   "against nothing, nothing can be said");
 }
 
+/* Categories with counts, as a feature. */
+typedef struct Category
+{
+	const char *word;
+	int64 count;
+} Category;
+
+typedef struct Categories
+{
+	MlsCounts counts;
+	MlsTotals totals;
+	const Category *at;
+	char word[32]; /* overwritten by each one, as a file's reader does */
+} Categories;
+
+static bool
+next_category(MlsCounts *counts, MlsCount *count)
+{
+	Categories *categories = (Categories *) counts;
+
+	if (categories->at->word == NULL)
+		return false;
+	strcpy(categories->word, categories->at->word);
+	*count = (MlsCount){.word = categories->word, .len = strlen(categories->word), .count = (categories->at++)->count};
+	return true;
+}
+
+static void
+open_categories(Categories *categories, const Category *list)
+{
+	mls_totals_init(&categories->totals, false);
+	categories->counts = (MlsCounts){&categories->totals, next_category};
+	categories->at = list;
+	for (; list->word != NULL; list++)
+		categories->totals.values += list->count;
+}
+
+static void
+test_histogram_of_categories(void)
+{
+	static const Category before[] = {{"a", 1}, {"b", 2}, {"c", 3}, {"d", 4},  {"e", 5}, {"f", 6},
+									  {"g", 7}, {"h", 8}, {"i", 9}, {"j", 10}, {NULL, 0}};
+	static const Category now[] = {{"a", 100}, {"k", 1}, {NULL, 0}};
+	Categories baseline;
+	Categories current;
+	MlsHistogram histogram;
+	StringInfoData words;
+
+	open_categories(&baseline, before);
+	open_categories(&current, now);
+	mls_histogram_make(&histogram, &baseline.counts, &current.counts);
+	initStringInfo(&words);
+	for (int i = 0; i < histogram.nbins; i++)
+		appendStringInfoString(&words, histogram.bins[i].word == NULL ? "." : histogram.bins[i].word);
+	ok(strcmp(words.data, "ajihgfed.") == 0, "the most frequent categories of both, and the others: %s", words.data);
+	ok(histogram.bins[0].baseline == 1 && histogram.bins[0].current == 100, "with the counts of both");
+	ok(histogram.others == 3 && histogram.bins[8].baseline == 5 && histogram.bins[8].current == 1,
+	   "the others' are summed up");
+	open_categories(&baseline, before + 10);
+	open_categories(&current, before + 10);
+	mls_histogram_make(&histogram, &baseline.counts, &current.counts);
+	ok(histogram.nbins == 0, "nothing has no bins");
+}
+
+static double
+endless(int i)
+{
+	return i == 0 ? -INFINITY : i == 1 ? INFINITY : i == 2 ? -1.7e308 : 1.7e308;
+}
+
+static double
+constant(int i)
+{
+	return 7;
+}
+
+static void
+test_histogram_of_numbers(void)
+{
+	Source baseline;
+	Source current;
+	MlsHistogram histogram;
+	int64 sums[2] = {0};
+
+	fill(&baseline, 240, ascending, 0);
+	fill(&current, 480, ascending, 0);
+	mls_histogram_make(&histogram, &baseline.counts, &current.counts);
+	for (int i = 0; i < histogram.nbins; i++)
+	{
+		sums[0] += histogram.bins[i].baseline;
+		sums[1] += histogram.bins[i].current;
+	}
+	ok(histogram.nbins == MLS_HISTOGRAM_MOST && sums[0] == 240 && sums[1] == 480, "every number is in a bin");
+	ok(histogram.low == 0 && histogram.high == 479 && histogram.bins[0].baseline == 20 &&
+		   histogram.bins[0].current == 20 && histogram.bins[23].baseline == 0 && histogram.bins[23].current == 20,
+	   "over the range of both");
+	fill(&baseline, 4, endless, 0);
+	fill(&current, 4, endless, 0);
+	mls_histogram_make(&histogram, &baseline.counts, &current.counts);
+	ok(histogram.bins[0].baseline == 2 && histogram.bins[23].current == 2, "infinite ones are in the outer bins");
+	fill(&baseline, 5, constant, 0);
+	fill(&current, 0, constant, 0);
+	mls_histogram_make(&histogram, &baseline.counts, &current.counts);
+	ok(histogram.nbins == 1 && histogram.bins[0].baseline == 5 && histogram.bins[0].current == 0,
+	   "a constant has one bin");
+}
+
 int
 main(void)
 {
@@ -302,5 +412,7 @@ main(void)
 	test_words();
 	test_distribution();
 	test_figures();
+	test_histogram_of_categories();
+	test_histogram_of_numbers();
 	return done_testing();
 }
