@@ -15,27 +15,15 @@
 
 #define PUBLIC_AUTHORITY "https://login.microsoftonline.com"
 
-static char *
-copy_string(const char *string)
-{
-	return string == NULL ? NULL : pstrdup(string);
-}
-
 /* What requests to Azure's own services use of server. */
 static MlsServer *
 copy_server(const MlsServer *server)
 {
-	MlsServer *copy = palloc(sizeof(MlsServer));
+	MlsServer *copy = mls_server_copy(server);
 
-	*copy = *server;
-	copy->name = pstrdup(server->name);
 	copy->url = copy->swagger_url = copy->deployment = NULL;
 	copy->compression = MLS_COMPRESSION_NONE;
-	copy->ca_file = copy_string(server->authority_ca_file);
-	copy->proxy = copy_string(server->proxy);
-	copy->identity_client_id = copy_string(server->identity_client_id);
-	copy->identity_object_id = copy_string(server->identity_object_id);
-	copy->identity_resource_id = copy_string(server->identity_resource_id);
+	copy->ca_file = copy->authority_ca_file;
 	return copy;
 }
 

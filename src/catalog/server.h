@@ -136,6 +136,9 @@ extern void mls_server_require(const MlsServer *server, MlsServerType type);
 /* Both, for what model functions need: a server of type 'online'. */
 extern MlsServer *mls_server_load_online(Oid serverid);
 
+/* All of it, in the current context. */
+extern MlsServer *mls_server_copy(const MlsServer *server);
+
 /* A number that changes when any server or user mapping does. */
 extern uint64 mls_server_generation(void);
 

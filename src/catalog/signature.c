@@ -12,29 +12,6 @@
 
 #define PROPERTIES "STABLE PARALLEL SAFE COST 10000"
 
-const char *
-mls_json_type_name(MlsJsonType type)
-{
-	switch (type)
-	{
-		case MLS_JSON_ANY:
-			break;
-		case MLS_JSON_STRING:
-			return "string";
-		case MLS_JSON_INTEGER:
-			return "integer";
-		case MLS_JSON_NUMBER:
-			return "number";
-		case MLS_JSON_BOOLEAN:
-			return "boolean";
-		case MLS_JSON_OBJECT:
-			return "object";
-		case MLS_JSON_ARRAY:
-			return "array";
-	}
-	return "any";
-}
-
 /* The formats of strings that a type of PostgreSQL reads and writes as such. */
 static const char *
 string_type(const char *format)

@@ -6,9 +6,6 @@
 
 #include "codec/schema.h"
 
-/* "number", ...: how JSON schema calls it; "any" when it is not declared. */
-extern const char *mls_json_type_name(MlsJsonType type);
-
 /* The SQL type that carries field. */
 extern char *mls_signature_type(const MlsField *field);
 

@@ -346,38 +346,15 @@ write_array(MlsValueWriter *w, Datum value, StringInfo out)
 	write_dimension(w, 0, ARR_NDIM(array), ARR_DIMS(array), &values, &nulls, out);
 }
 
-static const char *
-json_type_name(MlsJsonType type)
-{
-	switch (type)
-	{
-		case MLS_JSON_STRING:
-			return "string";
-		case MLS_JSON_INTEGER:
-			return "integer";
-		case MLS_JSON_NUMBER:
-			return "number";
-		case MLS_JSON_BOOLEAN:
-			return "boolean";
-		case MLS_JSON_OBJECT:
-			return "object";
-		case MLS_JSON_ARRAY:
-			return "array";
-		case MLS_JSON_ANY:
-			break;
-	}
-	return "value of any type";
-}
-
 static void
 refuse_type(const MlsValueWriter *w, MlsJsonType declared)
 {
 	ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 					errmsg("could not send argument \"%s\" of function %s to server \"%s\" as %s", w->owner.argument,
-						   w->owner.function, w->owner.server, json_type_name(declared)),
-					errdetail("The endpoint declares %s, the argument has type %s.", json_type_name(declared),
+						   w->owner.function, w->owner.server, mls_json_type_name(declared)),
+					errdetail("The endpoint declares %s, the argument has type %s.", mls_json_type_name(declared),
 							  format_type_be(w->type)),
-					errhint("Declare the argument with a type that can be sent as %s.", json_type_name(declared))));
+					errhint("Declare the argument with a type that can be sent as %s.", mls_json_type_name(declared))));
 }
 
 static MlsValueWriter *

@@ -19,6 +19,9 @@ typedef enum MlsJsonType
 	MLS_JSON_ARRAY
 } MlsJsonType;
 
+/* "number", ...: how JSON schema calls it; "any" when it is not declared. */
+extern const char *mls_json_type_name(MlsJsonType type);
+
 typedef struct MlsField
 {
 	char *name;

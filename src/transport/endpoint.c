@@ -52,36 +52,6 @@ close_all_endpoints(int code, Datum arg)
 		close_endpoint(dlist_head_element(MlsEndpoint, node, &open_endpoints));
 }
 
-static char *
-copy_string(const char *string)
-{
-	return string == NULL ? NULL : pstrdup(string);
-}
-
-/* What transport uses of a server, in the current context. */
-static MlsServer *
-copy_server(const MlsServer *server)
-{
-	MlsServer *copy = palloc(sizeof(MlsServer));
-
-	*copy = *server;
-	copy->name = pstrdup(server->name);
-	copy->url = copy_string(server->url);
-	copy->swagger_url = copy_string(server->swagger_url);
-	copy->deployment = copy_string(server->deployment);
-	copy->ca_file = copy_string(server->ca_file);
-	copy->proxy = copy_string(server->proxy);
-	copy->authority_host = copy_string(server->authority_host);
-	copy->authority_ca_file = copy_string(server->authority_ca_file);
-	copy->scope = copy_string(server->scope);
-	copy->identity_client_id = copy_string(server->identity_client_id);
-	copy->identity_object_id = copy_string(server->identity_object_id);
-	copy->identity_resource_id = copy_string(server->identity_resource_id);
-	copy->endpoint_id = copy_string(server->endpoint_id);
-	copy->management_url = copy_string(server->management_url);
-	return copy;
-}
-
 /* Put a header in front of list. What could end the line and smuggle in another is refused, without showing it. */
 static struct curl_slist *
 add_header(struct curl_slist *list, const MlsServer *server, char *line)
@@ -193,7 +163,7 @@ make_endpoint(const MlsServer *server)
 	MemoryContextSwitchTo(cxt);
 	endpoint = palloc0(sizeof(MlsEndpoint));
 	endpoint->cxt = cxt;
-	endpoint->server = copy_server(server);
+	endpoint->server = mls_server_copy(server);
 	dlist_init(&endpoint->exchanges);
 	return endpoint;
 }
