@@ -175,8 +175,11 @@ store(const Round *round)
 }
 
 static void
-ask(Round *round, MemoryContext cxt)
+ask(void *arg)
 {
+	Round *round = arg;
+	MemoryContext cxt = CurrentMemoryContext;
+
 	mls_worker_begin();
 	MemoryContextSwitchTo(cxt);
 	round->endpoint = mls_endpoint_open(round->server, round->worker->owner);
@@ -188,6 +191,7 @@ ask(Round *round, MemoryContext cxt)
 		mls_history_read(round->endpoint, &round->runs[i], GetCurrentTimestamp());
 }
 
+/* What was raised is every run's problem. */
 static void
 set_problems(Round *round, const ErrorData *error)
 {
@@ -195,36 +199,12 @@ set_problems(Round *round, const ErrorData *error)
 		round->runs[i].problem = error->message;
 }
 
-/* Ask, and catch what is raised: that is every run's problem then. */
-static void
-ask_guarded(Round *round, MemoryContext cxt)
-{
-	PG_TRY();
-	{
-		ask(round, cxt);
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(cxt);
-		error = CopyErrorData();
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-			PG_RE_THROW();
-		FlushErrorState();
-		mls_worker_abort();
-		MemoryContextSwitchTo(cxt);
-		set_problems(round, error);
-	}
-	PG_END_TRY();
-}
-
 /* Milliseconds until the next round; -1 when nothing is left to do. */
 static int
 look_up_round(const MlsWorker *worker, MemoryContext cxt)
 {
-	MemoryContext outer = MemoryContextSwitchTo(cxt);
 	Round *round = palloc0(sizeof(Round));
+	ErrorData *error;
 
 	round->worker = worker;
 	mls_worker_begin();
@@ -232,32 +212,21 @@ look_up_round(const MlsWorker *worker, MemoryContext cxt)
 	load_server(round);
 	read_due(round, cxt);
 	mls_worker_commit();
-	MemoryContextSwitchTo(cxt);
-	if (round->n > 0)
-	{
-		ask_guarded(round, cxt);
-		mls_worker_begin();
-		store(round);
-		mls_worker_commit();
-	}
-	MemoryContextSwitchTo(outer);
-	if (round->n > 0)
-		return 0;
-	return round->any_left ? POLL_MS : -1;
+	if (round->n == 0)
+		return round->any_left ? POLL_MS : -1;
+	error = mls_worker_try(ask, round, cxt);
+	if (error != NULL)
+		set_problems(round, error);
+	mls_worker_begin();
+	store(round);
+	mls_worker_commit();
+	return 0;
 }
 
 static void
 look_up_all(const MlsWorker *worker)
 {
-	MemoryContext cxt = AllocSetContextCreate(TopMemoryContext, "ml_score runs", ALLOCSET_DEFAULT_SIZES);
-	uint32 wait_event = WaitEventExtensionNew("MlScoreRunsMain");
-	int wait_ms;
-
-	while ((wait_ms = look_up_round(worker, cxt)) >= 0)
-	{
-		MemoryContextReset(cxt);
-		(void) mls_worker_sleep(wait_ms, wait_event);
-	}
+	mls_worker_rounds(worker, look_up_round, WaitEventExtensionNew("MlScoreRunsMain"));
 }
 
 static const MlsWorkerKind kind = {

@@ -5,7 +5,6 @@
 #include "stream/outbox.h"
 
 #include "access/detoast.h"
-#include "access/xact.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_type.h"
 #include "catalog/server.h"
@@ -13,8 +12,6 @@
 #include "commands/defrem.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "storage/proc.h"
-#include "storage/procarray.h"
 #include "stream/stream.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -37,72 +34,10 @@ typedef struct Outgoing
 	bool headers_null;
 } Outgoing;
 
-/* Workers to be told as soon as the transaction is committed: their keys. */
-static List *told_at_commit; /* of int64 *, in TopTransactionContext */
-
-/* Wake a worker that runs, so that it need not look all the time; false when there is none. */
-static bool
-wake_worker(int64 key)
-{
-	int count;
-	MlsWorkerStatus *workers = mls_worker_list(&mls_outbox_kind, &count);
-
-	for (int i = 0; i < count; i++)
-	{
-		PGPROC *proc = workers[i].key == key && workers[i].pid != 0 ? BackendPidGetProc(workers[i].pid) : NULL;
-
-		if (proc == NULL)
-			continue;
-		SetLatch(&proc->procLatch);
-		return true;
-	}
-	return false;
-}
-
-static void
-at_transaction_end(XactEvent event, void *arg)
-{
-	ListCell *lc;
-
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
-		foreach (lc, told_at_commit)
-		{
-			if (event == XACT_EVENT_PREPARE || !wake_worker(*(int64 *) lfirst(lc)))
-				mls_worker_wake_at_commit();
-		}
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-		told_at_commit = NIL;
-}
-
 void
 mls_outbox_init(void)
 {
 	mls_worker_register(&mls_outbox_kind);
-}
-
-/* Have the worker look when this commits: one that runs by its latch, else the supervisor starts one. */
-static void
-tell_at_commit(int64 key)
-{
-	static bool registered = false;
-	MemoryContext old;
-	ListCell *lc;
-	int64 *copy;
-
-	/* Callbacks run from the last to the first: this must come before the one that wakes the supervisor. */
-	if (!registered)
-		RegisterXactCallback(at_transaction_end, NULL);
-	registered = true;
-	foreach (lc, told_at_commit)
-	{
-		if (*(int64 *) lfirst(lc) == key)
-			return;
-	}
-	old = MemoryContextSwitchTo(TopTransactionContext);
-	copy = palloc(sizeof(int64));
-	*copy = key;
-	told_at_commit = lappend(told_at_commit, copy);
-	MemoryContextSwitchTo(old);
 }
 
 /* The named server, which the caller may use. */
@@ -200,7 +135,7 @@ send_event(FunctionCallInfo fcinfo, bool texts)
 	SPI_connect();
 	id = insert_event(&event);
 	SPI_finish();
-	tell_at_commit(mls_outbox_key(event.server, GetUserId()));
+	mls_worker_tell_at_commit(&mls_outbox_kind, mls_outbox_key(event.server, GetUserId()));
 	return id;
 }
 
@@ -340,7 +275,7 @@ mls_send_query(PG_FUNCTION_ARGS)
 	SPI_cursor_close(portal);
 	SPI_finish();
 	if (sent > 0)
-		tell_at_commit(mls_outbox_key(server, GetUserId()));
+		mls_worker_tell_at_commit(&mls_outbox_kind, mls_outbox_key(server, GetUserId()));
 	PG_RETURN_INT64(sent);
 }
 

@@ -307,72 +307,47 @@ note_error(Round *round, const ErrorData *error)
 		round->report.items[i] = MLS_DELIVERY_RETRY;
 }
 
-/* Send the round's runs; what is raised is caught, and is why all of them are tried again. */
+/* Send the round's runs. */
 static void
-send_guarded(Round *round, MemoryContext cxt)
+send_round_runs(void *arg)
 {
-	PG_TRY();
-	{
-		mls_worker_begin();
-		MemoryContextSwitchTo(cxt);
-		open_server(round);
-		mls_worker_commit();
-		MemoryContextSwitchTo(cxt);
-		send_runs(round);
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
+	Round *round = arg;
+	MemoryContext cxt = CurrentMemoryContext;
 
-		MemoryContextSwitchTo(cxt);
-		error = CopyErrorData();
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-			PG_RE_THROW();
-		FlushErrorState();
-		mls_worker_abort();
-		MemoryContextSwitchTo(cxt);
-		note_error(round, error);
-	}
-	PG_END_TRY();
+	mls_worker_begin();
+	MemoryContextSwitchTo(cxt);
+	open_server(round);
+	mls_worker_commit();
+	MemoryContextSwitchTo(cxt);
+	send_runs(round);
 }
 
 /* Milliseconds until the next round; -1 when nothing is left to do. */
 static int
 send_round(const MlsWorker *worker, MemoryContext cxt)
 {
-	MemoryContext outer = MemoryContextSwitchTo(cxt);
 	Round *round = palloc0(sizeof(Round));
+	ErrorData *error;
 
 	round->worker = worker;
 	mls_worker_begin();
 	read_due(round, cxt);
 	mls_worker_commit();
-	MemoryContextSwitchTo(cxt);
-	if (round->n > 0)
-	{
-		send_guarded(round, cxt);
-		mls_worker_begin();
-		note(round);
-		mls_worker_commit();
-	}
-	MemoryContextSwitchTo(outer);
-	if (round->n > 0)
-		return 0;
-	return round->any_left ? POLL_MS : -1;
+	if (round->n == 0)
+		return round->any_left ? POLL_MS : -1;
+	error = mls_worker_try(send_round_runs, round, cxt);
+	if (error != NULL)
+		note_error(round, error);
+	mls_worker_begin();
+	note(round);
+	mls_worker_commit();
+	return 0;
 }
 
 static void
 send_all(const MlsWorker *worker)
 {
-	MemoryContext cxt = AllocSetContextCreate(TopMemoryContext, "ml_score telemetry", ALLOCSET_DEFAULT_SIZES);
-	uint32 wait_event = WaitEventExtensionNew("MlScoreTelemetryMain");
-	int wait_ms;
-
-	while ((wait_ms = send_round(worker, cxt)) >= 0)
-	{
-		MemoryContextReset(cxt);
-		(void) mls_worker_sleep(wait_ms, wait_event);
-	}
+	mls_worker_rounds(worker, send_round, WaitEventExtensionNew("MlScoreTelemetryMain"));
 }
 
 static const MlsWorkerKind kind = {

@@ -16,7 +16,7 @@
 
 #include "utils/timestamp.h"
 
-#define MLS_WORKER_KINDS_MAX 8
+#define MLS_WORKER_KINDS_MAX 12
 
 typedef struct MlsWorker MlsWorker;
 
@@ -75,6 +75,9 @@ extern void mls_worker_require(const char *what);
 /* Have this database's supervisor look again as soon as the running transaction is committed. */
 extern void mls_worker_wake_at_commit(void);
 
+/* The same for one key of a kind, whose worker, if it runs, is woken by its latch. Nothing where no workers run. */
+extern void mls_worker_tell_at_commit(const MlsWorkerKind *kind, int64 key);
+
 /* Status of this database's wanted workers of a kind; palloc'd. */
 extern MlsWorkerStatus *mls_worker_list(const MlsWorkerKind *kind, int *count);
 
@@ -91,5 +94,19 @@ extern void mls_worker_abort(void);
  * process when it is told to. True when the latch was set.
  */
 extern bool mls_worker_sleep(long ms, uint32 wait_event);
+
+/*
+ * In a worker, outside of a transaction: call round, in cxt, which is emptied after each, until it says -1; else it says how
+ * many milliseconds the next one may wait, unless the latch is set.
+ */
+typedef int (*MlsWorkerRound)(const MlsWorker *worker, MemoryContext cxt);
+extern void mls_worker_rounds(const MlsWorker *worker, MlsWorkerRound round, uint32 wait_event);
+
+/*
+ * In a worker, outside of a transaction: call work, which begins and commits its own. What it raises is caught, and
+ * returned in cxt, with its transaction aborted; NULL when it raised nothing. That the process is to end is not caught.
+ * The current context is cxt while it runs, and afterwards.
+ */
+extern ErrorData *mls_worker_try(void (*work)(void *arg), void *arg, MemoryContext cxt);
 
 #endif
