@@ -14,6 +14,7 @@
 #include "stream/stream.h"
 #include "telemetry/sender.h"
 #include "transport/exchange.h"
+#include "watch/monitor.h"
 #include "worker/worker.h"
 
 PG_MODULE_MAGIC;
@@ -38,5 +39,6 @@ _PG_init(void)
 	mls_batch_init();
 	mls_lookup_init();
 	mls_telemetry_init();
+	mls_monitor_init();
 	mls_worker_init();
 }

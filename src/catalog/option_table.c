@@ -15,7 +15,8 @@
 #define WORKSPACE (1U << MLS_SERVER_WORKSPACE)
 #define APPINSIGHTS (1U << MLS_SERVER_APPINSIGHTS)
 #define OTLP (1U << MLS_SERVER_OTLP)
-#define HTTP (ONLINE | BATCH | BLOB | REGISTRY | WORKSPACE | APPINSIGHTS | OTLP) /* those talked to by HTTP */
+#define WEBHOOK (1U << MLS_SERVER_WEBHOOK)
+#define HTTP (ONLINE | BATCH | BLOB | REGISTRY | WORKSPACE | APPINSIGHTS | OTLP | WEBHOOK) /* those talked to by HTTP */
 #define EVENTHUBS (1U << MLS_SERVER_EVENTHUBS)
 #define EVERY (HTTP | EVENTHUBS)
 
@@ -53,6 +54,8 @@ const MlsTypeRule mls_type_rules[] = {
 								NULL, MLS_AUTH_BIT(MLS_AUTH_CONNECTION_STRING) | MLS_AUTH_BIT(MLS_AUTH_ENTRA)},
 	[MLS_SERVER_OTLP] = {"otlp", "url", "Give the collector's URL without /v1/metrics: OPTIONS (url 'https://...').",
 						 NULL, MLS_AUTH_BIT(MLS_AUTH_NONE) | MLS_AUTH_BIT(MLS_AUTH_KEY)},
+	[MLS_SERVER_WEBHOOK] = {"webhook", "url", "Give the URL that alerts are posted to: OPTIONS (url 'https://...').",
+							NULL, MLS_AUTH_BIT(MLS_AUTH_NONE) | MLS_AUTH_BIT(MLS_AUTH_KEY)},
 };
 
 static const MlsOptionWord format_words[] = {{"auto", MLS_FORMAT_AUTO},
@@ -165,10 +168,11 @@ static const MlsOption option_table[] = {
 	MAPPING_OPTION(client_certificate, EVERY, MLS_KIND_PEM),
 	MAPPING_OPTION(client_certificate_password, EVERY, MLS_KIND_SECRET),
 	MAPPING_OPTION(secondary_key, ONLINE, MLS_KIND_SECRET),
-	MAPPING_OPTION(key, ONLINE | BATCH | WORKSPACE | OTLP, MLS_KIND_SECRET),
-	MAPPING_OPTION(token, ONLINE | BATCH | WORKSPACE | OTLP, MLS_KIND_SECRET),
+	MAPPING_OPTION(key, ONLINE | BATCH | WORKSPACE | OTLP | WEBHOOK, MLS_KIND_SECRET),
+	MAPPING_OPTION(token, ONLINE | BATCH | WORKSPACE | OTLP | WEBHOOK, MLS_KIND_SECRET),
 	MAPPING_OPTION(username, REGISTRY, MLS_KIND_TEXT),
 	MAPPING_OPTION(password, REGISTRY, MLS_KIND_SECRET),
+	MAPPING_OPTION(secret, WEBHOOK, MLS_KIND_SECRET),
 	MAPPING_OPTION(sas_token, BLOB, MLS_KIND_SECRET),
 	MAPPING_OPTION(account_key, BLOB, MLS_KIND_SECRET),
 };

@@ -51,15 +51,19 @@ check_server(Oid serverid)
 		find_uses("(SELECT 'stream ' || quote_ident(name) FROM ml_score.stream WHERE server = $1 ORDER BY name) "
 				  "UNION ALL (SELECT 'batch job ' || id FROM ml_score.batch_job WHERE server = $1 "
 				  "AND state NOT IN ('completed', 'failed', 'cancelled') ORDER BY id) "
+				  "UNION ALL (SELECT 'action ' || quote_ident(name) || ' of monitor ' || quote_ident(monitor) "
+				  "FROM ml_score.monitor_action WHERE webhook = $1 OR batch ->> 'server' = $1 ORDER BY id) "
 				  "UNION ALL SELECT 'forwarding of runs' FROM ml_score.run_destination WHERE server = $1 "
 				  "UNION ALL SELECT 'events in ml_score.outbox' WHERE EXISTS "
 				  "(SELECT FROM ml_score.outbox_event WHERE server = $2 AND failed_at IS NULL)",
 				  types, values, lengthof(values));
 
 	if (uses != NULL)
-		ereport(ERROR, errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-				errmsg("cannot drop server \"%s\" because ml_score uses it", name), errdetail("Used by: %s.", uses),
-				errhint("End them first: see ml_score.drop_stream, cancel_batch, stop_forward_runs and purge_outbox."));
+		ereport(
+			ERROR, errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+			errmsg("cannot drop server \"%s\" because ml_score uses it", name), errdetail("Used by: %s.", uses),
+			errhint("End them first: see ml_score.drop_stream, cancel_batch, drop_monitor_action, stop_forward_runs "
+					"and purge_outbox."));
 }
 
 static void
@@ -71,6 +75,8 @@ check_role(Oid role)
 						   "ORDER BY name) "
 						   "UNION ALL (SELECT 'batch job ' || id FROM ml_score.batch_job WHERE owner = $1::regrole "
 						   "AND state NOT IN ('completed', 'failed', 'cancelled') ORDER BY id) "
+						   "UNION ALL (SELECT 'monitor ' || quote_ident(name) FROM ml_score.monitor "
+						   "WHERE owner = $1::regrole ORDER BY name) "
 						   "UNION ALL (SELECT 'forwarding of runs to ' || quote_ident(server) "
 						   "FROM ml_score.run_destination WHERE owner = $1::regrole ORDER BY server) "
 						   "UNION ALL SELECT 'events in ml_score.outbox' WHERE EXISTS "
@@ -82,7 +88,7 @@ check_role(Oid role)
 			ERROR, errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 			errmsg("role \"%s\" cannot be dropped because ml_score works in its name", GetUserNameFromId(role, false)),
 			errdetail("In this database: %s.", uses),
-			errhint("ml_score.alter_stream gives a stream to another role; drop_stream, cancel_batch, "
+			errhint("ml_score.alter_stream gives a stream to another role; drop_stream, cancel_batch, drop_monitor, "
 					"stop_forward_runs and purge_outbox end what there is."));
 }
 
@@ -137,6 +143,9 @@ rename_server(const char *from, const char *to)
 	static const char *const statements[] = {
 		"UPDATE ml_score.stream SET server = $2, version = version + 1 WHERE server = $1",
 		"UPDATE ml_score.batch_job SET server = $2 WHERE server = $1",
+		"UPDATE ml_score.monitor_action SET webhook = $2 WHERE webhook = $1",
+		"UPDATE ml_score.monitor_action SET batch = jsonb_set(batch, '{server}', to_jsonb($2)) WHERE batch ->> "
+		"'server' = $1",
 		"UPDATE ml_score.run_destination SET server = $2 WHERE server = $1"};
 	Oid types[] = {TEXTOID, TEXTOID};
 	Datum values[] = {CStringGetTextDatum(from), CStringGetTextDatum(to)};

@@ -12,6 +12,7 @@
 #   kafka             Apache Kafka as Event Hubs speaks it (kafka.sh)
 #   run_history       the run-history API of an Azure ML workspace (peers/run_history.py)
 #   telemetry_sink    Application Insights and an OTLP collector (peers/telemetry_sink.py)
+#   webhook_sink      takes alerts, and checks their signatures (peers/webhook_sink.py)
 #   toxiproxy         spoils connections to other peers (toxiproxy.sh)
 #   azurite           Azure's storage emulator, and azurite_https (azurite.sh)
 #   batch_endpoint    an Azure ML batch endpoint, played, whose jobs are real (batch.sh)
@@ -76,6 +77,10 @@ launch() {
 	telemetry_sink)
 		need_venv telemetry
 		start_peer "$name" "$port" "$CACHE/venv-telemetry/bin/python" "$ROOT/tests/peers/telemetry_sink.py" --port "$port"
+		;;
+	webhook_sink)
+		need_venv webhook
+		start_peer "$name" "$port" "$CACHE/venv-webhook/bin/python" "$ROOT/tests/peers/webhook_sink.py" --port "$port"
 		;;
 	kafka)
 		start_kafka
