@@ -492,7 +492,7 @@ COMMENT ON TABLE ml_score.stream_offset IS
 COMMENT ON COLUMN ml_score.stream_offset.next_offset IS 'the first event that is not stored yet; NULL: to be found as the stream''s start says';
 COMMENT ON COLUMN ml_score.stream_offset.stream IS 'name of the stream';
 COMMENT ON COLUMN ml_score.stream_offset.partition IS 'partition of the topic';
-COMMENT ON COLUMN ml_score.stream_offset.event_time IS 'time of the last event stored';
+COMMENT ON COLUMN ml_score.stream_offset.event_time IS 'time of the event before next_offset, the last one stored; NULL: not known, or none since the last seek_stream';
 COMMENT ON COLUMN ml_score.stream_offset.events IS 'events done with: stored, or dead letters';
 COMMENT ON COLUMN ml_score.stream_offset.rows IS 'rows that came of them';
 COMMENT ON COLUMN ml_score.stream_offset.bytes IS 'bytes of their values';

@@ -199,8 +199,9 @@ mls_stream_positions(const char *name, int *count)
 	MlsStreamPosition *positions;
 
 	SPI_connect();
-	mls_stream_execute("SELECT partition, coalesce(next_offset, -1) FROM ml_score.stream_offset WHERE stream = $1", 1,
-					   types, values, NULL);
+	mls_stream_execute(
+		"SELECT partition, coalesce(next_offset, -1), event_time FROM ml_score.stream_offset WHERE stream = $1", 1,
+		types, values, NULL);
 	*count = (int) SPI_processed;
 	positions = MemoryContextAlloc(context, sizeof(MlsStreamPosition) * Max(*count, 1));
 	for (int i = 0; i < *count; i++)
@@ -210,6 +211,9 @@ mls_stream_positions(const char *name, int *count)
 
 		positions[i].partition = DatumGetInt32(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull));
 		positions[i].next_offset = DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull));
+		positions[i].last_time = DatumGetTimestampTz(SPI_getbinval(row, SPI_tuptable->tupdesc, 3, &isnull));
+		if (isnull)
+			positions[i].last_time = 0;
 	}
 	SPI_finish();
 	return positions;

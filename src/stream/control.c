@@ -67,7 +67,7 @@ seek_stream(const char *name, const char *start)
 	change_stream(name, "UPDATE ml_score.stream SET start = $2, version = version + 1 WHERE name = $1",
 				  mls_stream_arg_start(start));
 	change_stream(name,
-				  "UPDATE ml_score.stream_offset SET next_offset = NULL, updated_at = now() "
+				  "UPDATE ml_score.stream_offset SET next_offset = NULL, event_time = NULL, updated_at = now() "
 				  "WHERE stream = $1 AND $2 IS NOT NULL",
 				  start);
 	mls_window_forget(name);

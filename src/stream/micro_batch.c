@@ -22,9 +22,8 @@ mls_micro_batch_create(MemoryContext context)
 	return batch;
 }
 
-/* When the message was made (or appended); 0: not known. */
-static TimestampTz
-time_of(const rd_kafka_message_t *message)
+TimestampTz
+mls_micro_batch_time(const rd_kafka_message_t *message)
 {
 	rd_kafka_timestamp_type_t type;
 	int64 ms = rd_kafka_message_timestamp(message, &type);
@@ -51,7 +50,7 @@ mls_micro_batch_add(MlsMicroBatch *batch, rd_kafka_message_t *message)
 	event = &batch->events[batch->count++];
 	*event = (MlsEvent){.partition = message->partition,
 						.offset = message->offset,
-						.time = time_of(message),
+						.time = mls_micro_batch_time(message),
 						.key = message->key,
 						.key_len = message->key_len,
 						.value = message->payload,
@@ -94,8 +93,7 @@ mls_micro_batch_sum(const MlsMicroBatch *batch, const MlsStoreResult *result, Ml
 		move->to = event->offset + 1;
 		move->events++;
 		move->bytes += event->value_len;
-		if (event->time != 0)
-			move->event_time = event->time;
+		move->event_time = event->time;
 		if (result->faults[i].reason != NULL)
 			move->dead_letters++;
 		else
@@ -143,7 +141,7 @@ mls_stream_move_offsets(const char *name, const MlsOffsetMove *moves, int count)
 		"UPDATE ml_score.stream_offset o SET next_offset = m.\"to\", events = o.events + m.events, rows = o.rows + "
 		"m.rows, "
 		"bytes = o.bytes + m.bytes, dead_letters = o.dead_letters + m.letters, batches = o.batches + 1, "
-		"event_time = coalesce(nullif(m.\"time\", '-infinity'), o.event_time), updated_at = now() "
+		"event_time = nullif(m.\"time\", '-infinity'), updated_at = now() "
 		"FROM unnest($2, $3, $4, $5, $6, $7, $8, $9) AS m (partition, \"from\", \"to\", events, rows, bytes, letters, "
 		"\"time\") "
 		"WHERE o.stream = $1 AND o.partition = m.partition AND o.next_offset = m.\"from\"",
@@ -161,7 +159,7 @@ mls_stream_move_position(const char *name, int partition, int64 from, int64 to)
 	Datum values[] = {CStringGetTextDatum(name), Int32GetDatum(partition), Int64GetDatum(from), Int64GetDatum(to)};
 
 	SPI_connect();
-	mls_stream_execute("UPDATE ml_score.stream_offset SET next_offset = $4, updated_at = now() "
+	mls_stream_execute("UPDATE ml_score.stream_offset SET next_offset = $4, event_time = NULL, updated_at = now() "
 					   "WHERE stream = $1 AND partition = $2 AND next_offset = $3",
 					   lengthof(types), types, values, NULL);
 	SPI_finish();

@@ -34,6 +34,9 @@ typedef struct MlsOffsetMove
 
 extern MlsMicroBatch *mls_micro_batch_create(MemoryContext context);
 
+/* When the message was made (or appended); 0: not known. */
+extern TimestampTz mls_micro_batch_time(const rd_kafka_message_t *message);
+
 /* Takes the message over. */
 extern void mls_micro_batch_add(MlsMicroBatch *batch, rd_kafka_message_t *message);
 

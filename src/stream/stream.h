@@ -60,7 +60,8 @@ typedef struct MlsStream
 typedef struct MlsStreamPosition
 {
 	int partition;
-	int64 next_offset; /* -1: to be found as the stream's start says */
+	int64 next_offset;	   /* -1: to be found as the stream's start says */
+	TimestampTz last_time; /* of the event before, which was stored; 0: not known */
 } MlsStreamPosition;
 
 extern const MlsWorkerKind mls_stream_kind;

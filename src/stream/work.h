@@ -25,6 +25,9 @@ typedef struct MlsShare
 	int partition;
 	int64 next_offset; /* as committed */
 	int64 seen_offset; /* no event that we do not have comes before it */
+	TimestampTz
+		last_time;	/* of the event before next_offset, which is read once more to see that it is the same; 0: is not */
+	bool made_anew; /* it is another one: nothing of the partition is taken until its position has been moved */
 	MlsStreamStatus *status;
 	TimestampTz quiet_since; /* nothing more to read since; 0: there is */
 	bool idle;				 /* and that has been told to the windows */
@@ -76,6 +79,9 @@ extern void mls_work_load_shares(MlsStreamWork *w);
  * next answer is waited for longer.
  */
 extern bool mls_work_find_partitions(MlsStreamWork *w);
+
+/* An event from before the partition's position: is it another one than was stored, since the topic was made anew? */
+extern bool mls_work_is_another(const MlsShare *share, const rd_kafka_message_t *message);
 
 /* The hub no longer has (or not yet) what comes next in a partition: do what the stream is told to. */
 extern void mls_work_leave_range(MlsStreamWork *w, MlsShare *share);

@@ -90,7 +90,9 @@ take_news(MlsStreamWork *w, const rd_kafka_message_t *message)
 	switch (message->err)
 	{
 		case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-			if (share != NULL)
+			if (share != NULL && message->offset < share->next_offset)
+				w->out_of_range = share->partition;
+			else if (share != NULL)
 				share->seen_offset = Max(share->seen_offset, message->offset);
 			break;
 		case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
@@ -98,6 +100,11 @@ take_news(MlsStreamWork *w, const rd_kafka_message_t *message)
 			if (share != NULL)
 				w->out_of_range = share->partition;
 			break;
+		case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+		case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+		case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+			w->known_partitions = 0; /* when it is back, see whether it is the same */
+									 /* fall through */
 		default:
 			text = psprintf("%s: %s", rd_kafka_err2name(message->err), rd_kafka_message_errstr(message));
 			mls_work_show_error(w, text);
@@ -119,12 +126,17 @@ fetch(MlsStreamWork *w)
 
 		if (messages[i]->err != RD_KAFKA_RESP_ERR_NO_ERROR)
 			take_news(w, messages[i]);
-		else if (share != NULL && messages[i]->offset >= share->seen_offset)
+		else if (share != NULL && messages[i]->offset >= share->seen_offset && !share->made_anew)
 		{
 			share->seen_offset = messages[i]->offset + 1;
 			share->quiet_since = 0;
 			mls_micro_batch_add(w->batch, messages[i]);
 			continue;
+		}
+		else if (share != NULL && mls_work_is_another(share, messages[i]))
+		{
+			share->made_anew = true;
+			w->out_of_range = share->partition;
 		}
 		rd_kafka_message_destroy(messages[i]);
 	}

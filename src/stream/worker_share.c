@@ -74,6 +74,7 @@ mls_work_load_shares(MlsStreamWork *w)
 		share = &w->shares[w->nshares++];
 		share->partition = positions[i].partition;
 		share->next_offset = share->seen_offset = positions[i].next_offset;
+		share->last_time = share->next_offset > 0 ? positions[i].last_time : 0;
 		share->status = mls_status_open(w->stream, share->partition, w->worker->index);
 		if (w->stream->window != NULL)
 			mls_window_set_idle(w->stream, share->partition, false); /* there may be a backlog */
@@ -149,13 +150,15 @@ find_positions(MlsStreamWork *w, int partitions)
 	return true;
 }
 
+/* Have the partitions read from their positions on; from the event before, where that can be compared with what was stored. */
 static void
 assign(MlsStreamWork *w)
 {
 	MlsStreamPosition *positions = palloc(sizeof(MlsStreamPosition) * Max(w->nshares, 1));
 
 	for (int i = 0; i < w->nshares; i++)
-		positions[i] = (MlsStreamPosition){w->shares[i].partition, w->shares[i].next_offset};
+		positions[i] = (MlsStreamPosition){.partition = w->shares[i].partition,
+										   .next_offset = w->shares[i].next_offset - (w->shares[i].last_time != 0)};
 	if (!mls_consumer_assign(w->consumer, positions, w->nshares))
 		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
 				errmsg("could not read the partitions of topic \"%s\"", w->stream->topic),
@@ -189,6 +192,13 @@ mls_work_find_partitions(MlsStreamWork *w)
 	return true;
 }
 
+bool
+mls_work_is_another(const MlsShare *share, const rd_kafka_message_t *message)
+{
+	return share->last_time != 0 && message->offset == share->next_offset - 1 &&
+		   mls_micro_batch_time(message) != share->last_time;
+}
+
 void
 mls_work_leave_range(MlsStreamWork *w, MlsShare *share)
 {
@@ -200,9 +210,20 @@ mls_work_leave_range(MlsStreamWork *w, MlsShare *share)
 	if (!mls_consumer_find_ends(w->consumer, share->partition, &low, &high, MLS_LONGEST_ASK_MS))
 		ereport(ERROR, errcode(ERRCODE_CONNECTION_FAILURE),
 				errmsg("could not find the range of partition %d of topic \"%s\"", share->partition, w->stream->topic));
-	reason = psprintf("partition %d of topic \"%s\" has no offset " INT64_FORMAT " (any more): it has " INT64_FORMAT
-					  " to " INT64_FORMAT,
-					  share->partition, w->stream->topic, share->next_offset, low, high);
+	if (!share->made_anew && share->next_offset >= low && share->next_offset <= high)
+	{
+		share->last_time = 0; /* only the event before it is gone */
+		assign(w);
+		return;
+	}
+	if (share->made_anew)
+		reason = psprintf("topic \"%s\" was made anew: the event before offset " INT64_FORMAT
+						  " of partition %d is another one than was stored",
+						  w->stream->topic, share->next_offset, share->partition);
+	else
+		reason = psprintf("partition %d of topic \"%s\" has no offset " INT64_FORMAT " (any more): it has " INT64_FORMAT
+						  " to " INT64_FORMAT,
+						  share->partition, w->stream->topic, share->next_offset, low, high);
 	mls_worker_begin();
 	if (w->stream->out_of_range == MLS_OUT_OF_RANGE_STOP)
 		mls_stream_stop(w->stream->name, reason);

@@ -129,6 +129,7 @@ note_stored(MlsStreamWork *w, const MlsOffsetMove *moves)
 		if (moves[i].events == 0)
 			continue;
 		share->next_offset = moves[i].to;
+		share->last_time = moves[i].event_time;
 		share->idle = false;
 		mls_status_count(share->status, moves[i].events, moves[i].bytes);
 	}

@@ -115,7 +115,9 @@ sql "CREATE ROLE leaver; GRANT USAGE ON FOREIGN SERVER pb, lake TO leaver; GRANT
 batch_fault '{"on": "job", "hold": "Running"}'
 id=$(sql "SET ROLE leaver; SELECT ml_score.submit_batch('pb', query => '$BATCH_QUERY', target => 'base')")
 wait_state "$id" running
-sql "DROP OWNED BY leaver; DROP ROLE leaver"
+like "$(sql_error "DROP OWNED BY leaver; DROP ROLE leaver" | tr '\n' ' ')" "2BP01.*batch job $id" "the owner of a job cannot be dropped where the job is seen"
+sql "DROP OWNED BY leaver"
+PGDATABASE=postgres sql "DROP ROLE leaver"
 wait_state "$id" failed
 is "$(job "$id" "sqlstate, error, failed_state")" "42704|the role that submitted the job does not exist any more|running" "a job whose owner was dropped fails, and says so"
 batch_no_faults

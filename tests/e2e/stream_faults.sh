@@ -65,36 +65,6 @@ wait_until 60 "SELECT count(*) = 4 FROM ml_score.stat_stream WHERE stream = 's' 
 ok $? "new partitions are found"
 complete "and read from their beginning"
 
-for _ in $(seq 300); do echo "poison"; done | kafka_produce $T
-sql "SELECT ml_score.wait_stream('s', '60s')" >/dev/null
-is "$(sql "SELECT count(*) FROM ml_score.dead_letter")" 300 "poison events in a row are dead letters"
-complete "and nothing else is held up"
-
-# Killed at any moment.
-for i in $(seq 8); do
-	seq $((SENT + 1)) $((SENT + 500)) | awk '{printf "{\"id\": %d}\n", $1}' | kafka_produce $T -X linger.ms=5 &
-	sender=$!
-	sleep 0.$((RANDOM % 6 + 1))
-	pid=$(sql "SELECT pid FROM pg_stat_activity WHERE backend_type = 'ml_score stream' LIMIT 1" 2>/dev/null)
-	[ -z "$pid" ] || kill -KILL "$pid"
-	wait $sender
-	SENT=$((SENT + 500))
-	wait_until 60 "SELECT true"
-done
-complete "eight kills of the worker lose and double nothing"
-for i in $(seq 3); do
-	seq $((SENT + 1)) $((SENT + 500)) | awk '{printf "{\"id\": %d}\n", $1}' | kafka_produce $T -X linger.ms=5 &
-	sender=$!
-	sleep 0.$((RANDOM % 6 + 1))
-	kill -KILL "$(head -n 1 "$RUN/$CLUSTER/data/postmaster.pid")"
-	wait $sender
-	SENT=$((SENT + 500))
-	sleep 1
-	rm -f "$RUN/$CLUSTER/data/postmaster.pid" "$RUN/$CLUSTER/s/.s.PGSQL.5432.lock"
-	restart_cluster "$CLUSTER"
-done
-complete "three kills of the server neither"
-
 # The hub no longer has what comes next.
 sql "SELECT ml_score.pause_stream('s')" >/dev/null
 send 100
