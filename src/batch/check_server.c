@@ -8,7 +8,7 @@
 
 #include "access/xact.h"
 #include "auth/control_plane.h"
-#include "batch/service.h"
+#include "batch/job_logs.h"
 #include "catalog/pg_foreign_server.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -187,6 +187,12 @@ cancel_job(Check *check)
 }
 
 static void
+read_history(Check *check)
+{
+	mls_job_logs_check(mls_job_logs_open(check->server, check->service, check->user));
+}
+
+static void
 check_batch(Check *check)
 {
 	const MlsServer *server = check->server;
@@ -196,6 +202,8 @@ check_batch(Check *check)
 		(void) try_step(check, "look at a job", look_at_job);
 		(void) try_step(check, "list jobs", list_jobs);
 		(void) try_step(check, "cancel a job", cancel_job);
+		if (server->workspace != NULL)
+			(void) try_step(check, "read the run history", read_history);
 	}
 	if (server->storage != NULL)
 	{

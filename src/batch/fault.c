@@ -38,6 +38,13 @@ mls_job_fail(const MlsJob *job, const char *sqlstate, const char *message, const
 						lengthof(arguments), arguments);
 }
 
+void
+mls_job_fail_in_azure(const MlsJob *job, const char *detail)
+{
+	mls_job_fail(job, "38000", psprintf("the job \"%s\" has failed in Azure", job->job_name), detail,
+				 "The job's logs are in the studio: see studio_url. ml_score.retry_batch starts it anew.");
+}
+
 int64
 mls_job_fault(const MlsJob *job, const ErrorData *error)
 {

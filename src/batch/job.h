@@ -55,6 +55,8 @@ typedef struct MlsJob
 	TimestampTz invoked_at;
 	char *azure_status;
 	bool cancel_sent; /* Azure was asked to stop it */
+	bool has_ended;	  /* in Azure */
+	char *error_detail;
 } MlsJob;
 
 /* In a transaction: the table's owner notes what follows, with SPI; and an end of it. */

@@ -42,6 +42,12 @@ mls_place_storage(const MlsServer *server, Oid userid)
 	return load(server->storage, MLS_SERVER_BLOB, userid);
 }
 
+MlsServer *
+mls_place_workspace(const MlsServer *server, Oid userid)
+{
+	return load(server->workspace, MLS_SERVER_WORKSPACE, userid);
+}
+
 char *
 mls_place_input(const MlsJob *job)
 {

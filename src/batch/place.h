@@ -16,6 +16,9 @@ extern MlsServer *mls_place_server(const char *name, Oid userid);
 /* In a transaction: the blob server that it names. Raises when there is none. */
 extern MlsServer *mls_place_storage(const MlsServer *server, Oid userid);
 
+/* In a transaction: the workspace server that it names. Raises when there is none. */
+extern MlsServer *mls_place_workspace(const MlsServer *server, Oid userid);
+
 /* The folders that files come from and go to, below the storage's url. */
 extern char *mls_place_input(const MlsJob *job);
 extern char *mls_place_output(const MlsJob *job);

@@ -195,18 +195,25 @@ take_refusal(Look *look)
 
 /* The job has come to its end in Azure. */
 static void
-take_end(const MlsJob *job, const MlsRun *run)
+take_end(const Look *look, const MlsRun *run)
 {
-	const char *arguments[] = {run->status};
+	const MlsJob *job = look->job;
+	const char *arguments[] = {run->status, run->error};
 
 	mls_worker_begin();
 	(void) mls_job_set(job, "azure_status = $3, ended_at = clock_timestamp()", 1, arguments);
 	if (job->state == MLS_JOB_CANCELLING || run->meaning == MLS_RUN_CANCELED)
 		(void) mls_job_move(job, MLS_JOB_CANCELLED, run->status,
 							"completed_at = clock_timestamp(), cleanup = (retain <> 'all')", 0, NULL);
+	else if (run->meaning == MLS_RUN_FAILED && look->server->workspace != NULL)
+	{
+		/* A worker reads its logs, for which the others need not wait; then it is over here, too. */
+		(void) mls_job_set(job, "next_poll_at = NULL, error_detail = $3", 1, arguments + 1);
+		mls_job_note(job->id, mls_job_state_name(job->state), run->status);
+		mls_worker_wake_at_commit();
+	}
 	else if (run->meaning == MLS_RUN_FAILED)
-		mls_job_fail(job, "38000", psprintf("the job \"%s\" has failed in Azure", job->job_name), run->error,
-					 "The job's logs are in the studio: see studio_url. ml_score.retry_batch starts it anew.");
+		mls_job_fail_in_azure(job, run->error);
 	else if (OidIsValid(job->target))
 		(void) mls_job_move(job, MLS_JOB_DOWNLOADING, run->status, NULL, 0, NULL);
 	else
@@ -286,7 +293,7 @@ take_answer(Look *look)
 	if (run.meaning == MLS_RUN_ACTIVE || run.meaning == MLS_RUN_STOPPED)
 		take_status(look, &run);
 	else
-		take_end(job, &run);
+		take_end(look, &run);
 }
 
 /* Do something for one job; what it raises is the job's fault, not the round's. */

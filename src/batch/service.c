@@ -475,6 +475,38 @@ contains(const MlsSpan *span, const char *text)
 	return false;
 }
 
+char *
+mls_service_experiment(MlsService *service, const char *job_name)
+{
+	const char *host = strstr(service->server->url, "://");
+	char *name = NULL;
+
+	if (service->workspace != NULL)
+	{
+		MlsRequestSpec spec = {.method = "GET", .send_credential = true, .idempotent = true};
+		MlsExchange *get;
+		MlsSpan job;
+		const char *body;
+		size_t len;
+
+		spec.url = psprintf("%s?api-version=" CANCEL_VERSION,
+							below(psprintf("%s/jobs", service->server->workspace_url), job_name));
+		get = mls_exchange_request(service->workspace, &spec);
+		mls_exchange_wait(get);
+		body = mls_exchange_failure(get) == NULL ? mls_exchange_body(get, &len) : NULL;
+		if (body != NULL && read_value(body, len, &job))
+		{
+			MlsSpan properties = member(&job, "properties");
+
+			name = member_text(&properties, "experimentName");
+		}
+		mls_exchange_free(get);
+	}
+	if (name == NULL && host != NULL)
+		name = pnstrdup(host + 3, strcspn(host + 3, ".:/?#"));
+	return name;
+}
+
 /* Look for the job on one page of the list. */
 static bool
 find_on_page(const MlsSpan *page, const char *uuid, MlsRun *run)

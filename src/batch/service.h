@@ -37,6 +37,12 @@ extern MlsExchange *mls_service_look(MlsService *service, const char *job_name);
 extern MlsExchange *mls_service_cancel(MlsService *service,
 									   const char *job_name); /* NULL: the server has no workspace_url */
 
+/*
+ * The experiment that the job is in: as the resource manager says, else the endpoint's name, which it usually is called.
+ * palloc'd. Waits.
+ */
+extern char *mls_service_experiment(MlsService *service, const char *job_name);
+
 /* Read an answer about a job. False when it is none. */
 extern bool mls_service_read(const char *json, size_t len, MlsRun *run);
 

@@ -9,6 +9,7 @@
 #include "ml_score.h"
 
 #include "batch/export.h"
+#include "batch/job_logs.h"
 #include "batch/load.h"
 #include "batch/service.h"
 #include "batch/worker.h"
@@ -33,11 +34,13 @@ note_invoked(MlsJob *job, const MlsRun *run, const char *message)
 	const char *arguments[] = {run->name, run->status, run->studio_url};
 
 	mls_worker_begin();
-	(void) mls_job_move(job, MLS_JOB_RUNNING, message,
-						"job_name = $3, azure_status = $4, studio_url = $5, invoked_at = clock_timestamp(), polls = 0, "
-						"next_poll_at = clock_timestamp(), sqlstate = NULL, error = NULL, error_detail = NULL, "
-						"error_hint = NULL",
-						3, arguments);
+	(void) mls_job_move(
+		job, MLS_JOB_RUNNING, message,
+		"job_name = $3, azure_status = $4, studio_url = $5, invoked_at = clock_timestamp(), ended_at = NULL, "
+		"polls = 0, "
+		"next_poll_at = clock_timestamp(), sqlstate = NULL, error = NULL, error_detail = NULL, "
+		"error_hint = NULL",
+		3, arguments);
 	mls_worker_commit();
 }
 
@@ -144,6 +147,57 @@ submit(MlsJob *job)
 						errhint("Check that the server's option url is a batch endpoint's, ending in /jobs.")));
 	}
 	note_invoked(job, &run, "started");
+}
+
+/* What the logs of a job that has failed say; or why that is not known. */
+static char *
+read_logs(MlsJob *job)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	MlsServer *server;
+	MlsJobLogs *logs;
+	char *problem = NULL;
+	char *tail;
+
+	mls_worker_begin();
+	MemoryContextSwitchTo(cxt);
+	server = mls_place_server(job->server, job->owner);
+	logs = mls_job_logs_open(server, mls_service_open(server, job->owner), job->owner);
+	mls_worker_commit();
+	MemoryContextSwitchTo(cxt);
+	tail = mls_job_logs_tail(logs, job, &problem);
+	return tail != NULL ? tail : problem;
+}
+
+/* The job has failed in Azure: it fails here, with the words of its logs, if they can be had. */
+static void
+fail_with_logs(MlsJob *job)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	char *volatile logs = NULL;
+	char *detail;
+
+	PG_TRY();
+	{
+		logs = read_logs(job);
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(cxt);
+		error = CopyErrorData();
+		FlushErrorState();
+		mls_worker_abort();
+		MemoryContextSwitchTo(cxt);
+		logs = psprintf("Its logs could not be read: %s.", error->message);
+	}
+	PG_END_TRY();
+	detail = job->error_detail == NULL ? logs : psprintf("%s\n%s", job->error_detail, logs);
+	mls_worker_begin();
+	mls_job_fail_in_azure(job, detail);
+	mls_worker_commit();
+	MemoryContextSwitchTo(cxt);
 }
 
 /* Load what was downloaded, and complete the job in the same transaction. */
@@ -317,8 +371,12 @@ do_step(MlsJob *job)
 			clean_up(job);
 			return true;
 		case MLS_JOB_RUNNING:
+			if (!job->has_ended)
+				return false; /* the poller's, as the next */
+			fail_with_logs(job);
+			return true;
 		case MLS_JOB_CANCELLING:
-			return false; /* the poller's */
+			return false;
 	}
 	pg_unreachable();
 }
@@ -393,7 +451,8 @@ static const MlsWorkerKind job_kind = {
 	.name = "batch job",
 	.wanted =
 		"SELECT id, 'batch job ' || id, owner::oid, 1, version FROM ml_score.batch_job "
-		"WHERE (state IN ('exporting', 'submitting', 'downloading', 'loading') OR cleanup) AND EXISTS (SELECT FROM "
+		"WHERE (state IN ('exporting', 'submitting', 'downloading', 'loading') OR cleanup OR (state = 'running' AND "
+		"ended_at IS NOT NULL)) AND EXISTS (SELECT FROM "
 		"pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) owner::oid) "
 		"ORDER BY cleanup, id LIMIT pg_catalog.current_setting('ml_score.max_batch_workers')::integer",
 	.main = job_main,

@@ -26,4 +26,7 @@ extern int64 mls_job_fault(const MlsJob *job, const ErrorData *error);
 extern void mls_job_fail(const MlsJob *job, const char *sqlstate, const char *message, const char *detail,
 						 const char *hint);
 
+/* The same for a job that has failed in Azure, which said this of it (or NULL). */
+extern void mls_job_fail_in_azure(const MlsJob *job, const char *detail);
+
 #endif

@@ -139,6 +139,7 @@ static const MlsOption option_table[] = {
 	SERVER_OPTION(proxy, HTTP, MLS_KIND_PROXY_URL, FIELD(proxy)),
 	SERVER_OPTION(compression, ONLINE, MLS_KIND_ENUM, .words = compression_words, FIELD(compression)),
 	SERVER_OPTION(storage, BATCH, MLS_KIND_TEXT, FIELD(storage)),
+	SERVER_OPTION(workspace, BATCH, MLS_KIND_TEXT, FIELD(workspace)),
 	SERVER_OPTION(input_uri, BATCH, MLS_KIND_TEMPLATE, FIELD(input_uri)),
 	SERVER_OPTION(output_uri, BATCH, MLS_KIND_TEMPLATE, FIELD(output_uri)),
 	SERVER_OPTION(jobs_url, BATCH, MLS_KIND_URL, FIELD(jobs_url)),

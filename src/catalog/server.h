@@ -112,6 +112,7 @@ typedef struct MlsServer
 	char *proxy;				/* or NULL */
 	MlsCompression compression; /* of bodies, both ways */
 	char *storage;				/* of batch servers: name of a blob server; or NULL */
+	char *workspace;			/* of batch servers: name of a workspace server; or NULL */
 	char *input_uri;			/* templates (batch/template.h); NULL: the blob's URL */
 	char *output_uri;
 	char *jobs_url;		 /* where jobs are listed; NULL: url */

@@ -81,6 +81,34 @@ wait_for(MlsHistoryRun *run, MlsExchange *exchange, size_t *len)
 	return body;
 }
 
+/* The log files that a RunDetails names. */
+static void
+read_logs(MlsHistoryRun *run, const char *body, size_t len)
+{
+	MlsJsonReader r;
+	MlsSpan details;
+	MlsSpan files;
+	MlsSpan name;
+	MlsSpan value;
+
+	mls_json_start(&r, body, len);
+	if (!mls_json_value(&r, &details) || details.kind != MLS_SPAN_OBJECT)
+		return;
+	files = mls_json_member(&details, "logFiles", strlen("logFiles"));
+	if (files.kind != MLS_SPAN_OBJECT)
+		return;
+	mls_json_inside(&r, &files);
+	while (mls_json_next(&r, &name, &value))
+	{
+		MlsHistoryLog *log = palloc(sizeof(MlsHistoryLog));
+
+		log->name = mls_excerpt(name.start, name.len);
+		log->url = mls_run_text(&value);
+		if (log->url != NULL)
+			run->logs = lappend(run->logs, log);
+	}
+}
+
 static void
 read_answer(MlsHistoryRun *run, MlsExchange *exchange, int64 as_of)
 {
@@ -94,6 +122,8 @@ read_answer(MlsHistoryRun *run, MlsExchange *exchange, int64 as_of)
 		set_problem(run, psprintf("the run history's answer is no run: %s", mls_excerpt(body, len)));
 	else if (strcmp(run_id, run->run_id) != 0)
 		set_problem(run, psprintf("the run history answered with the run \"%s\"", mls_excerpt(run_id, strlen(run_id))));
+	else
+		read_logs(run, body, len);
 }
 
 static void

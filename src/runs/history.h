@@ -17,10 +17,18 @@ typedef struct MlsHistoryRun
 	MlsExchange *run;
 	MlsExchange *details;
 	MlsRunFacts facts;	 /* what was answered */
+	List *logs;			 /* of MlsHistoryLog */
 	List *children;		 /* of MlsHistoryChild: of a pipeline run that is over */
 	const char *problem; /* or why there is no answer; NULL: none */
 	bool is_missing;	 /* because the history does not know the run */
 } MlsHistoryRun;
+
+/* A log file of a run, and where it is read without further credentials: names and URLs in the server's encoding. */
+typedef struct MlsHistoryLog
+{
+	char *name;
+	char *url;
+} MlsHistoryLog;
 
 /* A step that a pipeline run lists. */
 typedef struct MlsHistoryChild

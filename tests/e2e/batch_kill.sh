@@ -80,6 +80,24 @@ for _ in 1 2 3; do
 done
 ends_well "$id" "killed while loading"
 
+sql "CREATE FUNCTION wait_for_test() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(5); RETURN NULL; END';
+	CREATE TRIGGER wait_for_test AFTER INSERT ON price FOR EACH STATEMENT EXECUTE FUNCTION wait_for_test()"
+sql_background holder "SELECT pg_advisory_lock(5), pg_sleep(60)"
+wait_until 20 "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory'"
+id=$(submit "$ROWS_FILES")
+wait_until 60 "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+folder=$(job "$id" folder)
+kill -STOP "$azurite_pid"
+sql "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted" >/dev/null
+sql_join holder >/dev/null 2>&1
+wait_until 30 "SELECT state = 'completed' AND cleanup FROM ml_score.batch_job WHERE id = $id"
+kill_worker job
+kill -CONT "$azurite_pid"
+sql "DROP TRIGGER wait_for_test ON price"
+ends_well "$id" "killed in the clean-up"
+wait_until 60 "SELECT NOT cleanup FROM ml_score.batch_job WHERE id = $id"
+is "$(blob_list "$BOX/$folder/")" "" "which is done to its end"
+
 batch_fault '{"on": "job", "hold": "Running"}'
 id=$(submit "$ROWS_FILES")
 wait_state "$id" running

@@ -10,7 +10,7 @@ mlflow (the default), script, script-id and pipeline: see batch_job.py for what 
   GET  /jobs/NAME                                  status
   GET  MFE/ARM/batchEndpoints/price-batch/jobs     list, newest first, PAGE a page, ?deployment= and $skiptoken=
   GET  ARM, ARM/batchEndpoints/price-batch, ARM/jobs/NAME; POST ARM/jobs/NAME/cancel
-  GET  /history/v1.0/ARM/experiments/E/runs/NAME and .../details     run history: error and log files
+  GET  /history/v1.0/ARM/experiments/E/runs/NAME and .../details, .../children     run history: error and log files
        where ARM is /subscriptions/S/resourceGroups/G/providers/Microsoft.MachineLearningServices/workspaces/tests, MFE
        /mferp/managementfrontend. /discovery names this server as the workspace's.
 
@@ -36,9 +36,11 @@ A fault is for the next "times" (1) requests or jobs that are not for another "o
   {"on": "job", "state": "Failed|Canceled|..."}    end so while running, without output; "error": {"code", "message"}
   {"on": "job", "hold": "Running"}                 stay in this state until released; "report": "Anything" is what it says then
   {"on": "job", "seconds": N}                      run so much longer
-  {"on": "job", "output": "none|truncated"}        complete without output, or with half of it
+  {"on": "job", "output": "none|truncated|empty"}  complete without output, with half of it, or with one of no bytes
   {"on": "job", "skip_files": N}                   the first N files fail, and are absent from the output
   {"on": "job", "hide_error": true}                the status does not tell the error
+  {"on": "job", "no_logs": true}                   it leaves no log files
+  {"on": "job", "step_logs": true}                 the log files are those of the job's step
 """
 
 import argparse
@@ -261,11 +263,14 @@ class Job:
             "systemData": {"createdAt": self.created.isoformat(), "createdBy": "tests", "createdByType": "Application"},
         }
 
-    def run_details(self):
+    def steps_have_logs(self):
+        return bool(self.fault.get("step_logs"))
+
+    def run_details(self, step=False):
         return {
-            "runId": self.name, "target": "cpu-cluster", "status": self.state, "startTimeUtc": self.created.isoformat(),
+            "runId": self.name + "-step" if step else self.name, "runType": "azureml.StepRun" if step else "azureml.PipelineRun", "target": "cpu-cluster", "status": self.state, "startTimeUtc": self.created.isoformat(),
             "endTimeUtc": None, "error": self.error and {"error": self.error}, "warnings": [], "tags": {}, "properties": {}, "revision": 1,
-            "logFiles": self.logs,
+            "logFiles": self.logs if step == self.steps_have_logs() else {},
         }
 
 
@@ -441,7 +446,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def run_history(self, name):
         self.authorize(DATA_PLANE)
-        self.answer(200, self.job(name).run_details())
+        self.answer(200, self.job(name.removesuffix("-step")).run_details(name.endswith("-step")))
+
+    def run_children(self, name):
+        self.authorize(DATA_PLANE)
+        self.answer(200, {"value": [self.job(name).run_details(True)]})
 
     def set_datastores(self, body):
         DATASTORES.update(json.loads(body))
@@ -498,6 +507,7 @@ ROUTES = [
     ("POST", WORKSPACE + r"/jobs/([^/]+)/cancel", Handler.cancel),
     ("GET", WORKSPACE + r"/operations/([^/]+)", Handler.operation),
     ("GET", r"/history/v1\.0" + WORKSPACE + r"/experiments/[^/]+/runs/([^/]+)(?:/details)?", Handler.run_history),
+    ("GET", r"/history/v1\.0" + WORKSPACE + r"/experiments/[^/]+/runs/([^/]+)/children", Handler.run_children),
     ("GET", r"/discovery", Handler.discovery),
     ("POST", r"/admin/datastores", Handler.set_datastores),
     ("POST", r"/admin/tokens", Handler.set_tokens),

@@ -95,6 +95,8 @@ def run_model(order):
     wanted = order["fault"].get("output")
     if wanted == "truncated":
         data = data[:len(data) // 2]
+    if wanted == "empty":
+        data = b""
     if wanted != "none":
         upload(order, target, data)
 
@@ -139,7 +141,7 @@ def main():
         report = {"error": {"code": "UserError", "message": text}}
     except JobFailed as error:
         report = {"error": {"code": error.code, "message": str(error)}}
-    if "error" in report:
+    if "error" in report and not order["fault"].get("no_logs"):
         report["logs"] = upload_log(order, "Traceback (most recent call last):\n" + report["error"]["message"] + "\n")
     print(json.dumps(report))
 

@@ -18,6 +18,7 @@ tells {"tls_port", "ca_file", "client_pem", ...}. Everything asked is recorded.
   GET  /subscriptions/...              the control plane: an online endpoint, its listkeys and token
   GET  /secrets/NAME                   a key vault's secret: keys-NAME's value, set by /set
   POST /...?comp=userdelegationkey     a blob service whose identities lack the role
+  PUT  /...                            a blob service that finds the request's date wrong
   POST /score                          an endpoint that takes tokens it knows and keys that /set set; one number a row
 
 Of this process: GET /count?path=P, /last?path=P, /log; POST /reset, /revoke?claims=1 (all tokens end),
@@ -177,6 +178,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.serve("")
+
+    def do_PUT(self):
+        """A blob service that takes nothing from somewhen else."""
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.reply(403, {"error": {"code": "AuthenticationFailed", "message": "Request date header too old"}})
 
     def do_POST(self):
         length = int(self.headers.get("Content-Length", 0))
