@@ -6,7 +6,7 @@
 
 MODULE_big = ml_score
 EXTENSION = ml_score
-DATA = $(wildcard $(srcdir)/extension/ml_score--*.sql)
+DATA = $(wildcard $(srcdir)/extension/ml_score--*.sql) $(wildcard $(srcdir)/extension/monitoring/*)
 PGFILEDESC = "ml_score - score rows with machine-learning models"
 
 SRCDIRS = src src/auth src/batch src/catalog src/codec src/drift src/monitor src/report src/runs src/scoring src/stream src/telemetry src/transport src/watch src/worker

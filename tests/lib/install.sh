@@ -72,6 +72,27 @@ need_chromium() {
 	need_packages chromium-headless-shell fonts-dejavu-core
 }
 
+# unpack_package NAME DIR: a Debian package's files without installing it, for it would start a service.
+unpack_package() {
+	local name=$1 dir=$2 tmp=$2.tmp
+	[ -d "$dir" ] && return 0
+	rm -rf "$tmp"
+	mkdir -p "$tmp/download"
+	if ! env -C "$tmp/download" apt-get download -qq "$name" >"$WORK/apt.log" 2>&1; then
+		may_install && run_logged "$WORK/apt.log" as_root apt-get -o DPkg::Lock::Timeout=300 update -qq
+		run_logged "$WORK/apt.log" env -C "$tmp/download" apt-get download -qq "$name"
+	fi
+	run_logged "$WORK/apt.log" dpkg-deb -x "$tmp/download/$name"_*.deb "$tmp/content"
+	mv "$tmp/content" "$dir"
+	rm -rf "$tmp"
+}
+
+# Prometheus, and what tells it of PostgreSQL, as $CACHE/prometheus and $CACHE/postgres_exporter.
+need_prometheus() {
+	unpack_package prometheus "$CACHE/prometheus"
+	unpack_package prometheus-postgres-exporter "$CACHE/postgres_exporter"
+}
+
 need_go() {
 	command -v go >/dev/null || need_packages golang-go
 }
