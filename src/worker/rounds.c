@@ -25,7 +25,7 @@ mls_worker_rounds(const MlsWorker *worker, MlsWorkerRound round, uint32 wait_eve
 ErrorData *
 mls_worker_try(void (*work)(void *arg), void *arg, MemoryContext cxt)
 {
-	ErrorData *error = NULL;
+	ErrorData *volatile error = NULL;
 
 	MemoryContextSwitchTo(cxt);
 	PG_TRY();
