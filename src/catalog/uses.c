@@ -144,8 +144,7 @@ rename_server(const char *from, const char *to)
 		"UPDATE ml_score.stream SET server = $2, version = version + 1 WHERE server = $1",
 		"UPDATE ml_score.batch_job SET server = $2 WHERE server = $1",
 		"UPDATE ml_score.monitor_action SET webhook = $2 WHERE webhook = $1",
-		"UPDATE ml_score.monitor_action SET batch = jsonb_set(batch, '{server}', to_jsonb($2)) WHERE batch ->> "
-		"'server' = $1",
+		"UPDATE ml_score.monitor_action SET batch['server'] = to_jsonb($2) WHERE batch ->> 'server' = $1",
 		"UPDATE ml_score.run_destination SET server = $2 WHERE server = $1"};
 	Oid types[] = {TEXTOID, TEXTOID};
 	Datum values[] = {CStringGetTextDatum(from), CStringGetTextDatum(to)};
