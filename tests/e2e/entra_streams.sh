@@ -36,6 +36,13 @@ sql "CREATE TABLE renewed (id bigint);
 wait_until 30 "SELECT count(*) = 100 FROM renewed"
 ok $? "a stream goes on with the next token, when that is taken" "$(sql "SELECT * FROM ml_score.stat_stream WHERE stream = 'forged'")"
 is "$(sql "SELECT fetches FROM ml_score.token_status WHERE identity = 'renewer'")" 2 "which was the second"
+sql "TRUNCATE renewed; SELECT ml_score.drop_stream('forged');
+	ALTER USER MAPPING FOR postgres SERVER forged OPTIONS (SET tenant_id 'stale-once', SET client_id 'stale');
+	SELECT ml_score.create_stream('forged', server => 'forged', topic => '$T', target => 'renewed')" >/dev/null
+wait_until 40 "SELECT bool_or(last_error ~ 'AUTHENTICATION') FROM ml_score.stat_stream WHERE stream = 'forged'"
+ok $? "an expired token shows" "$(sql "SELECT * FROM ml_score.stat_stream WHERE stream = 'forged'")"
+wait_until 40 "SELECT count(*) = 100 FROM renewed"
+ok $? "and is replaced" "$(sql "SELECT * FROM ml_score.token_status WHERE identity = 'stale'")"
 sql "SELECT ml_score.drop_stream('forged');
 	CREATE SERVER refused TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS ($options);
 	CREATE USER MAPPING FOR postgres SERVER refused OPTIONS (tenant_id 'refuse', client_id 'r', client_secret 'hidden-secret');

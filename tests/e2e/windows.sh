@@ -109,6 +109,37 @@ until_closed bad 1
 is "$(sql "SELECT to_char(window_end, 'HH24:MI:SS') FROM won WHERE stream = 'bad'")|$(sql "SELECT count(*), min(sqlstate), min(reason) FROM ml_score.dead_letter WHERE stream = 'bad'")" \
 	"12:00:02|2|22012|window ending at 2026-03-02 12:00:01+00: division by zero" "the events of a window that the query refuses are dead letters, the next is run over"
 
+# A query that fails by no event's fault, and one whose stream is to stop.
+sql "SELECT ml_score.create_stream('wrong', server => 'hub', topic => 'win_idle', columns => 'v int, at timestamptz', event_time => 'at', \"window\" => '1 second', idle_timeout => '1 second',
+	query => 'INSERT INTO won SELECT ''wrong'', window_start, window_end, count(*), missing(sum(v)) FROM batch GROUP BY 1, 2, 3')" >/dev/null
+wait_until 30 "SELECT bool_or(state = 'waiting' AND last_error ~ 'function missing.bigint. does not exist') FROM ml_score.stat_stream WHERE stream = 'wrong'"
+ok $? "a query with a function that is not there waits" "$(sql "SELECT state, last_error FROM ml_score.stat_stream WHERE stream = 'wrong'")"
+is "$(sql "SELECT count(*) FROM ml_score.dead_letter WHERE stream = 'wrong'")|$(waiting wrong)" "0|3" "and its events, too"
+sql "CREATE FUNCTION missing(v bigint) RETURNS bigint LANGUAGE sql AS 'SELECT 10 * v'"
+until_closed wrong 2
+is "$(result wrong)" $'12:00:01|2|30|1\n12:00:02|1|40|1' "until it is there"
+sql "SELECT ml_score.create_stream('strict', server => 'hub', topic => 'win_idle', columns => 'v int, at timestamptz', event_time => 'at', \"window\" => '1 second', idle_timeout => '1 second', on_error => 'fail',
+	query => 'INSERT INTO won SELECT ''strict'', window_start, window_end, count(*), 1 / (sum(v) - 3) FROM batch GROUP BY 1, 2, 3')" >/dev/null
+wait_until 30 "SELECT bool_or(state = 'stopped' AND last_error ~ 'window ending at 2026-03-02 12:00:01.*division by zero') FROM ml_score.stat_stream WHERE stream = 'strict'"
+ok $? "with on_error fail the stream stops at the window" "$(sql "SELECT state, last_error FROM ml_score.stat_stream WHERE stream = 'strict'")"
+is "$(sql "SELECT count(*) FROM ml_score.dead_letter WHERE stream = 'strict'")|$(waiting strict)" "0|3" "which keeps its events"
+
+# Altered while events wait; and what waits is in a dump.
+sql "SELECT ml_score.alter_stream('strict', query => 'INSERT INTO won SELECT ''strict'', window_start, window_end, count(*), sum(v) FROM batch GROUP BY 1, 2, 3')" >/dev/null
+copy=${PGDATABASE}_copy
+sql "CREATE DATABASE $copy"
+"$PGBIN/pg_dump" | PGDATABASE=$copy sql >/dev/null
+sql "SELECT ml_score.resume_stream('strict')" >/dev/null
+until_closed strict 2
+is "$(result strict)" $'12:00:01|2|3|1\n12:00:02|1|4|1' "altered, it runs over the window that it stopped at"
+(
+	PGDATABASE=$copy
+	sql "SELECT ml_score.resume_stream('strict')" >/dev/null
+	until_closed strict 2
+)
+is "$(PGDATABASE=$copy result strict)" $'12:00:01|2|3|1\n12:00:02|1|4|1' "so does a copy, with the events that waited in the dump"
+sql "DROP DATABASE $copy"
+
 like "$(sql_error "SELECT ml_score.create_stream('x', server => 'hub', topic => 'win', target => 'won', \"window\" => '1 minute')")" '22023.*needs "query"' "windows need a query"
 like "$(sql_error "SELECT ml_score.create_stream('x', server => 'hub', topic => 'win', columns => 'v int', query => 'SELECT', \"window\" => '1 month')")" '22023.*"window": "1 mon"' "of a fixed length"
 like "$(sql_error "SELECT ml_score.create_stream('x', server => 'hub', topic => 'win', columns => 'v int', query => 'SELECT', \"window\" => '1 minute', hop => '2 minutes')")" '22023.*"hop"' "hops are no longer"

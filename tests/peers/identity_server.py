@@ -9,7 +9,7 @@ tells {"tls_port", "ca_file", "client_pem", ...}. Everything asked is recorded.
       ok  life-SECONDS  refresh-SECONDS (refresh_in)  refuse (invalid_client, and repeats the form)  status-NNN
       jwt (signed by this run's key, for the audience that is asked for, as kafka.sh, azurite.sh and batch.sh want it)
       nobody (no such tenant)  redirect (307)  clock (the assertion must be good by our clock: /set?ahead=SECONDS)
-      unsigned-once (then jwt)  once-NNN (the first time)  hang  slow  garbage  expired  no-expiry  long (a token of 12 kB)  huge (of 20 kB)
+      unsigned-once (then jwt)  stale-once (a jwt that has expired, then jwt)  once-NNN (the first time)  hang  slow  garbage  expired  no-expiry  long (a token of 12 kB)  huge (of 20 kB)
   GET  /metadata/identity/oauth2/token IMDS; /imds-MODE before it: as above, or imds-404-N (the first N times)
   GET  /msi/token                      App Service 2019 (X-IDENTITY-HEADER) and 2017 (secret); POST: Cloud Shell
   GET  /aml/token                      the same on Azure ML compute
@@ -114,11 +114,11 @@ def times(key):
         return SEEN[key]
 
 
-def signed_token(form_text):
-    """A token for the scope of a token request, as other peers of this run check it."""
+def signed_token(form_text, *claims):
+    """A token for the scope of a token request, as other peers of this run check it, with these further claims."""
     scope = urllib.parse.parse_qs(form_text)["scope"][0]
     key = os.path.join(os.environ["RUN"], "tokens", "key.pem")
-    return jwt_key.signed(key, "aud=" + scope.removesuffix("/.default"), "iss=https://sts.windows.net/tests/", "ver=1.0", "oid=tests", "tid=tenant")
+    return jwt_key.signed(key, "aud=" + scope.removesuffix("/.default"), "iss=https://sts.windows.net/tests/", "ver=1.0", "oid=tests", "tid=tenant", *claims)
 
 
 def behave(mode, form_text):
@@ -143,6 +143,10 @@ def behave(mode, form_text):
         return int(mode[7:]), {"error": "temporarily_unavailable", "error_description": "later"}
     if mode.startswith("once-") and times(mode) == 1:
         return int(mode[5:]), {"error": "temporarily_unavailable", "error_description": "later"}
+    if mode == "stale-once" and times(mode) == 1:
+        return issue(mode, lambda reply: reply.update(access_token=signed_token(form_text, "exp=-60")))
+    if mode == "stale-once":
+        return behave("jwt", form_text)
     if mode == "unsigned-once":
         return behave("ok" if times(mode) == 1 else "jwt", form_text)
     if mode == "then-503" and times(mode) > 1:
