@@ -28,10 +28,11 @@ static MlsStatement due_alerts = {
 	1,
 	{OIDOID}};
 
-/* How long until the first of those that wait is due. */
+/* How long until the first of those that wait is due, of each action's first. */
 static MlsStatement next_due = {
-	"SELECT greatest(ceil(extract(epoch FROM min(due_at) - clock_timestamp()) * 1000), 0)::bigint FROM ml_score.alert "
-	"WHERE owner = $1 AND state = 'pending' HAVING count(*) > 0",
+	"SELECT greatest(ceil(extract(epoch FROM min(due_at) - clock_timestamp()) * 1000), 0)::bigint FROM "
+	"(SELECT DISTINCT ON (action) due_at FROM ml_score.alert WHERE owner = $1 AND state = 'pending' "
+	"ORDER BY action, id) AS first HAVING count(*) > 0",
 	1,
 	{OIDOID}};
 

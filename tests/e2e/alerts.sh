@@ -136,6 +136,10 @@ ok $? "a statement whose table was dropped is tried again" "$(sql "SELECT * FROM
 level 1
 until_breached level f
 is "$(alerts write)" "breach pending, recovery pending" "and holds up what comes after"
+commits="SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
+before=$(sql "$commits")
+sleep 3
+cmp_ok $(($(sql "$commits") - before)) "<" 300 "for which the worker waits without looking all the time"
 sql_as watcher "ALTER TABLE put_away RENAME TO done"
 until_delivered
 ok $? "until the table is back"
