@@ -1484,8 +1484,8 @@ CREATE FUNCTION ml_score.report(title text DEFAULT NULL, baseline text DEFAULT N
 RETURNS text
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 AS 'MODULE_PATHNAME', 'mls_report';
 COMMENT ON FUNCTION ml_score.report(text, text, text, text[], text, text, interval) IS
-'one page of HTML that shows endpoints, streams and batch jobs as the caller may see them, and if asked for, drift and what ml_score.profile measured: charts with tables, for screens and paper. It needs no other file and has no script. Save it with psql -XAtc "SELECT ml_score.report()" > report.html.
-Arguments: title, by default the database''s name; baseline and current, two queries (or frozen profiles) as ml_score.drift takes them, with categorical and formulas; profile, a SELECT of what ml_score.profile gave (a further column "function" tells several apart); since, how long ago a batch job may have been submitted to be shown, NULL for any time; those under way are always.
+'one page of HTML that shows endpoints, streams, batch jobs and monitors as the caller may see them, and if asked for, drift and what ml_score.profile measured: charts with tables, for screens and paper. It needs no other file and has no script. Save it with psql -XAtc "SELECT ml_score.report()" > report.html.
+Arguments: title, by default the database''s name; baseline and current, two queries (or frozen profiles) as ml_score.drift takes them, with categorical and formulas; profile, a SELECT of what ml_score.profile gave (a further column "function" tells several apart); since, how long ago a batch job may have been submitted, or a monitor have run, to be shown, NULL for any time; jobs under way always are.
 The queries are run as the caller, reading only. Times are UTC.
 Errors: invalid_parameter_value when only one of baseline and current is given, for unknown words and a negative since; undefined_column when the profile query lacks one; those of ml_score.drift and of the queries.';
 

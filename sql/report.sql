@@ -43,7 +43,15 @@ SELECT ml_score.report(profile => 'WITH w AS (DELETE FROM ml_score.dead_letter R
 \echo :LAST_ERROR_SQLSTATE
 SELECT ml_score.report(profile => 'SELECT g AS batch_rows FROM generate_series(1, 20000) g');
 \echo :LAST_ERROR_SQLSTATE
--- it shows what the caller may see: jobs, here
+-- monitors: parts of thresholds in both directions, against 0, without end, unknown
+CREATE TABLE report_metric AS SELECT * FROM (VALUES ('over', 4::float8), ('under', 4), ('none', 0), ('some', 1), ('endless', 'Infinity'), ('nothing', NULL), ('<free>', 7)) v(metric, value);
+SELECT ml_score.create_monitor('report <m>', custom => 'SELECT * FROM report_metric',
+    thresholds => '{"custom": {"over": 2, "under": {"below": 2}, "none": 0, "some": 0, "endless": 5, "nothing": 1}}');
+SELECT ml_score.report() ~ 'report &#60;m&#62;</th><td>by hand</td><td></td><td><span class="badge plain">not known';
+SELECT ml_score.run_monitor('report <m>');
+SELECT regexp_replace(line[1], '<[^>]*>', ' ', 'g') FROM regexp_matches(ml_score.report(), '(<tr><th scope="row">report &#60;m&#62;</th><td>custom</td>.*?</tr>)', 'g') line;
+SELECT ml_score.report() ~ 'id="history-t".*report &#60;m&#62;, .*: 300 % of the threshold', ml_score.report() ~ '1</dd></div>\n<div class="tile bad"><dt>signals breached</dt><dd>1<', ml_score.report() ~ 'free';
+-- it shows what the caller may see: jobs and monitors, here
 CREATE ROLE report_owner;
 CREATE ROLE report_other;
 INSERT INTO ml_score.batch_job (id, owner, server, state, send_key, format, rows_per_file, gzip, result_format, on_missing, on_error, retain, completed_at, error,
@@ -52,7 +60,7 @@ VALUES (-7, 'report_owner', 'night', 'failed', false, 'csv', 1, false, 'auto', '
 SET ROLE report_owner;
 SELECT ml_score.report() ~ '-7 night.*boom', ml_score.report() ~ 'as report_owner sees it';
 SET ROLE report_other;
-SELECT ml_score.report() ~ 'night';
+SELECT ml_score.report() ~ 'night', ml_score.report() ~ 'There is no monitor that you may see';
 SELECT ml_score.report(since => NULL) ~ 'All jobs that are kept';
 SELECT ml_score.report(profile => 'SELECT * FROM ml_score.run_event');
 \echo :LAST_ERROR_SQLSTATE
@@ -63,3 +71,5 @@ UPDATE ml_score.batch_job SET submitted_at = now() - interval '8 days' WHERE id 
 SELECT ml_score.report() ~ 'night', ml_score.report(since => '9 days') ~ 'night', ml_score.report(since => NULL) ~ 'night';
 DELETE FROM ml_score.batch_job WHERE id = -7;
 DROP ROLE report_owner, report_other;
+SELECT ml_score.drop_monitor('report <m>');
+DROP TABLE report_metric;

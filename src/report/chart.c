@@ -13,7 +13,7 @@
 #define AXIS_HEIGHT 24
 #define BINS_HEIGHT 96
 #define LEAST_WIDTH 0.4
-#define LABEL_CHARACTERS 36
+#define LABEL_CHARACTERS 40
 #define LONG_CHARACTERS 18 /* leave no room for a figure where there is little */
 
 static const char *const mark_paths[] = {
@@ -69,6 +69,12 @@ put_tick(StringInfo out, double percent, int y, const char *text)
 				 text);
 }
 
+static char *
+write_tick(const MlsAxis *axis, double tick, MlsWriteNumber write)
+{
+	return write != NULL ? write(tick) : mls_axis_time_label(axis, tick);
+}
+
 void
 mls_chart_open_rows(MlsChart *chart, int nrows, const MlsAxis *axis, MlsWriteNumber write)
 {
@@ -78,11 +84,9 @@ mls_chart_open_rows(MlsChart *chart, int nrows, const MlsAxis *axis, MlsWriteNum
 	for (int i = 0; i < axis->nticks; i++)
 	{
 		double percent = mls_axis_percent(axis, axis->ticks[i]);
-		char *text = write != NULL ? write(axis->ticks[i]) : mls_axis_time_label(axis, axis->ticks[i]);
-
 		mls_html_put(chart->out, "<line class=\"grid\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"0\" y2=\"%d\"/>\n", percent,
 					 percent, bottom + 4);
-		put_tick(chart->out, percent, bottom + 19, text);
+		put_tick(chart->out, percent, bottom + 19, write_tick(axis, axis->ticks[i], write));
 	}
 	chart->height = -ROW_HEIGHT;
 }
@@ -163,7 +167,8 @@ mls_plot_open(MlsPlot *plot, MlsWriteNumber write_x, MlsWriteNumber write_y)
 					 y, y, y - 4, write_y(plot->y->ticks[i]));
 	}
 	for (int i = 0; i < plot->x->nticks; i++)
-		put_tick(out, plot_x(plot, plot->x->ticks[i]), PLOT_TOP + PLOT_HEIGHT + 19, write_x(plot->x->ticks[i]));
+		put_tick(out, plot_x(plot, plot->x->ticks[i]), PLOT_TOP + PLOT_HEIGHT + 19,
+				 write_tick(plot->x, plot->x->ticks[i], write_x));
 }
 
 void

@@ -13,7 +13,7 @@
 #include "lib/stringinfo.h"
 #include "report/axis.h"
 
-/* How a number on an axis is written; palloc'd. */
+/* How a number on an axis is written; palloc'd. Where NULL is given, the axis is one of time. */
 typedef char *(*MlsWriteNumber)(double number);
 
 typedef enum MlsMark

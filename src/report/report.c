@@ -94,6 +94,7 @@ mls_report(PG_FUNCTION_ARGS)
 	mls_report_endpoints(&page);
 	mls_report_streams(&page);
 	mls_report_jobs(&page, &request);
+	mls_report_monitors(&page, &request);
 	mls_report_drift(&page, &request);
 	mls_report_profile(&page, &request);
 	PG_RETURN_TEXT_P(cstring_to_text(mls_page_finish(&page, mls_rows_utf8(request.title), mls_rows_utf8(subtitle))));

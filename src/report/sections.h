@@ -22,13 +22,14 @@ typedef struct MlsReportRequest
 	MlsFormulas formulas;
 	char *profile; /* NULL: none */
 	TimestampTz now;
-	TimestampTz since; /* jobs that were submitted before, and are over, are left out */
+	TimestampTz since; /* jobs that were submitted before, and are over, are left out; runs of monitors as well */
 } MlsReportRequest;
 
 /* The last two write nothing when they were not asked for. */
 extern void mls_report_endpoints(MlsPage *page);
 extern void mls_report_streams(MlsPage *page);
 extern void mls_report_jobs(MlsPage *page, const MlsReportRequest *request);
+extern void mls_report_monitors(MlsPage *page, const MlsReportRequest *request);
 extern void mls_report_drift(MlsPage *page, const MlsReportRequest *request);
 extern void mls_report_profile(MlsPage *page, const MlsReportRequest *request);
 

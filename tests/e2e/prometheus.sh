@@ -32,6 +32,7 @@ sql "CREATE SERVER hub TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (b
 	CREATE TABLE reading (id int); SELECT ml_score.create_stream('readings', server => 'hub', topic => 'prometheus', target => 'reading');
 	INSERT INTO ml_score.batch_job (owner, server, state, send_key, format, rows_per_file, gzip, result_format, on_missing, on_error, retain, request_id, folder, folders, search_path, time_zone, completed_at)
 		VALUES ('postgres', 'night', 'failed', false, 'csv', 1, false, 'auto', 'record', 'fail', 'none', gen_random_uuid(), '', '{}', '', '', now());
+	SELECT ml_score.create_monitor('rows', custom => 'SELECT ''rows'' AS metric, count(*) AS value FROM diamonds', thresholds => '{\"custom\": {\"rows\": 1000}}'), ml_score.run_monitor('rows');
 	SELECT ml_score.ingest_event('{\"topic\": \"/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w\", \"eventType\": \"Microsoft.MachineLearningServices.RunStatusChanged\",
 		\"subject\": \"experiments/e/runs/r\", \"eventTime\": \"2026-01-01T00:00:00Z\", \"id\": \"1\", \"data\": {\"experimentId\": \"e\", \"experimentName\": \"e\", \"runId\": \"r\", \"runStatus\": \"Completed\"}}')" >/dev/null
 wait_until 60 "SELECT count(*) = 500 AND (SELECT sum(lag) = 0 FROM ml_score.stat_stream) FROM reading"
@@ -59,6 +60,8 @@ is "$(value 'ml_score_endpoint_failed_total{endpoint="odd \"name\"",')" "$(sql "
 is "$(grep -c '^ml_score_endpoint_latency_seconds{endpoint="f"' <<<"$scraped")" 4 "latencies by quantile"
 is "$(grep '^ml_score_stream_rows_total{' <<<"$scraped" | awk '{ n += $NF } END { print n }')" 500 "rows of a stream's partitions"
 is "$(value 'ml_score_batch_jobs{endpoint="night",')" 1 "batch jobs by state"
+is "$(value 'ml_score_monitor_breached{monitor="rows",')" 1 "a monitor's signal"
+is "$(value 'ml_score_monitor_metric_value{bound="above",feature="",metric="rows",')" 2000 "and what it found"
 is "$(value 'ml_score_runs_runs{')" 1 "runs by status"
 cmp_ok "$(grep '^ml_score_token_valid_seconds{.*identity="prometheus"' <<<"$scraped" | sed 's/.* //')" '>' 60 "how long a token is good"
 

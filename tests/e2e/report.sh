@@ -49,6 +49,12 @@ sql <<-END
 		(4, 'old', 'completed', '-30 d', NULL, NULL, NULL, NULL, '-29 d', NULL, NULL, NULL, NULL)) v(id, server, state, s, e, i, r, d, c, rows_out, rows_in, missing, error);
 	CREATE TABLE measured AS SELECT 'f'::text AS function, * FROM ml_score.profile('f', 'SELECT * FROM diamonds', '{20,100,500}', '{1,4}');
 END
+sql <<-END >/dev/null
+	CREATE TABLE scored AS SELECT now() - (4000 - id) * interval '2 min' AS at, carat * CASE WHEN id > 2500 THEN 1.4 ELSE 1 END AS carat, cut, price FROM diamonds;
+	SELECT ml_score.create_monitor('carats', current => 'SELECT at, carat, cut FROM scored', time_column => 'at', window_size => '18 hours');
+	SELECT ml_score.create_monitor('prices', current => 'SELECT at, price FROM scored', baseline => 'SELECT price FROM diamonds', time_column => 'at', window_size => '12 hours');
+	SELECT ml_score.run_monitor(m, now() - i * interval '8 hours') FROM unnest('{carats,prices}'::text[]) m, generate_series(11, 0, -1) i;
+END
 need_peer kafka
 kafka_topic report 2
 seq 1 500 | sed 's/.*/{"id": &}/' | kafka_produce report
@@ -76,6 +82,8 @@ like "$(look section full.html jobs)" '\|3 retrain\|completed, 1 h 30 min\|' "jo
 like "$(look section full.html jobs)" 'run in Azure: 1 h 15 min' "and their phases"
 like "$(look section full.html jobs)" '</td><img src="http://127.0.0.1:9/x" onerror="alert\(1\)"> quota "exceeded" & more' "and errors, whatever stands in them"
 unlike "$(look section full.html jobs)" '\|4 old' "jobs from before are left out"
+like "$(look section full.html monitors)" "\\|carats\\|by hand\\|data_drift\\|$(sql "SELECT CASE WHEN breached THEN 'breached' ELSE 'well' END FROM ml_score.monitor_status WHERE monitor = 'carats' AND signal = 'data_drift'")\\|" "monitors: each signal"
+is "$(look section full.html monitors | grep -o 'carats, 20[0-9: -]*: [0-9]* % of the threshold' | wc -l)" "$(sql "SELECT count(DISTINCT run) FROM ml_score.monitor_result WHERE monitor = 'carats' AND threshold IS NOT NULL AND value IS NOT NULL")" "and each run"
 like "$(look section full.html drift)" '\|Ideal\|[0-9.]+ %, now [0-9.]+ %\|' "drift: shares of a category"
 like "$(look section full.html drift)" "\\|day\\|2,000\\|2,000\\|$(sql "SELECT round(population_stability_index::numeric, 1) FROM ml_score.drift('SELECT id AS day FROM diamonds WHERE id <= 2000', 'SELECT id AS day FROM diamonds WHERE id > 2000')")\\|" "and figures as ml_score.drift has them"
 like "$(look section full.html profile)" "\\|100\\|4\\|$(sql "SELECT to_char(rows_per_second, 'FM999,999,999') FROM measured WHERE batch_rows = 100 AND parallel = 4")\\|" "profile: rows a second"
@@ -107,7 +115,7 @@ cmp_ok "$blue" '>' 10000 "charts have ink"
 cmp_ok "$green" '>' 500 "of more than one colour"
 cmp_ok "$colours" '>' 200 "and text"
 is "$edge" 0 "nothing runs out at the right"
-read -r ground cards blue green edge colours <<<"$(picture phone 390 4600 "f4f6f8 ffffff 1f5fbf 0f8a7e right:f4f6f8")"
+read -r ground cards blue green edge colours <<<"$(picture phone 390 5000 "f4f6f8 ffffff 1f5fbf 0f8a7e right:f4f6f8")"
 cmp_ok "$blue" '>' 10000 "on a phone there are charts as well"
 is "$edge" 0 "and nothing runs out at the right"
 read -r ground cards light colours <<<"$(picture dark 1280 1500 "0e1318 171e25 ffffff" --blink-settings=preferredColorScheme=0)"

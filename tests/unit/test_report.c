@@ -181,7 +181,7 @@ test_charts(void)
 	mls_chart_open_rows(&chart, 2, &axis, mls_units_count);
 	mls_chart_row(&chart, "<server>", "1 & 2");
 	mls_chart_bar(&chart, 0, 40, 1, 0, 1, "tip <t>");
-	mls_chart_row(&chart, "a name of more than thirty-six characters, which is cut", "");
+	mls_chart_row(&chart, "a name of more than forty characters, much more, which is cut", "");
 	mls_chart_bar(&chart, 100, 100, 2, 1, 2, "");
 	mls_chart_mark(&chart, 50, MLS_MARK_DIAMOND, 2, "mark");
 	mls_chart_close(&chart);
