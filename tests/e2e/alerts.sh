@@ -126,6 +126,24 @@ until_delivered
 ok $? "until he may, and it is one"
 is "$(curl -sS "$sink/_bad")" "" "every signature was right"
 
+# where webhooks may go, and what NOTIFY can carry
+sql "ALTER DATABASE $PGDATABASE SET ml_score.allowed_hosts = 'hooks.example.com'"
+level 20
+wait_until 20 "SELECT last_error ~ 'allowed' AND state = 'pending' FROM ml_score.alert ORDER BY id DESC LIMIT 1"
+ok $? "nothing is sent to hosts that are not allowed" "$(sql "SELECT * FROM ml_score.alert")"
+sql "ALTER DATABASE $PGDATABASE RESET ml_score.allowed_hosts; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'ml_score alert' AND datname = current_database()" >/dev/null
+sql_as watcher "SELECT ml_score.retry_alert(id) FROM ml_score.alert WHERE state = 'pending'"
+until_delivered
+ok $? "until they are"
+level 1
+until_breached level f
+sql_as watcher "SELECT ml_score.create_monitor('wide', custom => 'SELECT repeat(''x'', 500) || i AS metric, i AS value, ''f'' || i AS feature FROM generate_series(1, 30) i',
+	thresholds => (SELECT jsonb_build_object('custom', jsonb_object_agg(repeat('x', 500) || i, 0)) FROM generate_series(1, 30) i));
+	SELECT ml_score.create_monitor_action('wide', 'shout', channel => 'wide')" >/dev/null
+is "$(sql_as watcher "SELECT ml_score.run_monitor('wide')")" breached "a monitor with many values"
+until_delivered
+is "$(alerts shout)|$(sql "SELECT octet_length(payload::text) > 8000 FROM ml_score.alert ORDER BY id DESC LIMIT 1")" "breach delivered|t" "is announced though NOTIFY cannot carry them"
+
 # a statement that fails, and one that is killed
 sql_as watcher "SELECT ml_score.drop_monitor_action('level', 'post'); ALTER TABLE done RENAME TO put_away;
 	SELECT ml_score.create_monitor_action('level', 'write', statement => 'INSERT INTO done (what, id) VALUES (''first'', (\$1 ->> ''id'')::uuid); SELECT pg_sleep(nap) FROM naps', cool_down => '0');
@@ -160,11 +178,11 @@ ok $? "the monitor goes on" "$(sql "SELECT * FROM ml_score.monitor_status")"
 
 # privileges, and what is dropped
 sql "REVOKE SELECT ON level FROM watcher"
-wait_until 30 "SELECT last_outcome = 'failed' AND last_error ~ 'permission denied for table level' AND breached FROM ml_score.monitor_status"
+wait_until 30 "SELECT last_outcome = 'failed' AND last_error ~ 'permission denied for table level' AND breached FROM ml_score.monitor_status WHERE monitor = 'level'"
 ok $? "a monitor whose owner may not read any more fails, and says why" "$(sql "SELECT * FROM ml_score.monitor_status")"
 like "$(sql_error "SELECT ml_score.run_monitor('level')")" "42501.*permission denied for table level" "also when a superuser calls it"
 sql "GRANT SELECT ON level TO watcher"
-wait_until 30 "SELECT last_outcome = 'breached' FROM ml_score.monitor_status"
+wait_until 30 "SELECT last_outcome = 'breached' FROM ml_score.monitor_status WHERE monitor = 'level'"
 ok $? "until he may"
 sql_as watcher "SELECT ml_score.pause_monitor('level')"
 runs=$(sql "SELECT count(*) FROM ml_score.monitor_run")
@@ -186,14 +204,14 @@ wait_until 20 "SELECT count(*) = 1 FROM ml_score.alert WHERE state = 'pending'"
 is "$("$PGBIN/pg_restore" -e -d "$restored" "$RUN/alerts.dump" 2>&1)" "" "a dump restores without an error"
 is "$(PGDATABASE=$restored sql "$before")|$(PGDATABASE=$restored sql "SELECT count(*) > 0, count(*) FILTER (WHERE state = 'pending') FROM ml_score.alert")" "t|t|t|0" \
 	"history is in it, what is still to be done is not"
-is "$(PGDATABASE=$restored sql "SELECT state, next_run_at FROM ml_score.monitor_status")" "restored|" "the copy waits"
+is "$(PGDATABASE=$restored sql "SELECT state, next_run_at FROM ml_score.monitor_status WHERE monitor = 'level'")" "restored|" "the copy waits"
 like "$(PGDATABASE=$restored sql_error "SELECT ml_score.run_monitor('level')")" "55000.*came with a dump" "and does not announce what the original does"
 is "$(PGDATABASE=$restored sql "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'ml_score monitor' AND datname = '$restored'")" 0 "nor runs"
 PGDATABASE=$restored sql "SELECT ml_score.resume_monitor('level')"
-PGDATABASE=$restored wait_until 30 "SELECT last_run_at > now() - interval '20 seconds' AND state = 'scheduled' FROM ml_score.monitor_status"
+PGDATABASE=$restored wait_until 30 "SELECT last_run_at > now() - interval '20 seconds' AND state = 'scheduled' FROM ml_score.monitor_status WHERE monitor = 'level'"
 ok $? "until it is resumed" "$(PGDATABASE=$restored sql "SELECT * FROM ml_score.monitor_status")"
 "$PGBIN/psql" -Xqd postgres -c "DROP DATABASE $restored WITH (FORCE)"
-sql_as watcher "SELECT ml_score.drop_monitor('level')"
+sql_as watcher "SELECT ml_score.drop_monitor(name) FROM ml_score.monitor"
 is "$(sql "SELECT count(*) FROM ml_score.alert")|$(sql "SELECT count(*) FROM ml_score.monitor_result")" "0|0" "a monitor that is dropped takes all along"
 is "$(grep -c "$secret\|MfKQ9r8GKYqrTw\|bearer-of-alerts" "$RUN/$CLUSTER/log")" 0 "no secret in the log"
 done_testing

@@ -22,6 +22,11 @@ like "$(sql_error "SELECT f(1, 'a', 'b', 'c', 1, 1, 1, 1, 1); SET ml_score.nonse
 sql "ALTER SERVER f RENAME TO renamed_unseen"
 is "$(sql "SELECT f(1, 'a', 'b', 'c', 1, 1, 1, 1, 1)" 2>/dev/null)" 45 "functions follow a server that was renamed where the library was not loaded"
 
+sql "SELECT ml_score.create_monitor('by_hand', current => 'SELECT carat * 2 AS carat FROM diamonds', baseline => 'SELECT carat FROM diamonds')"
+is "$(sql "SELECT ml_score.run_monitor('by_hand')")" breached "a monitor runs by hand"
+like "$(sql_error "SELECT ml_score.create_monitor_action('by_hand', 'tell', channel => 'c')" | tr '\n' ' ')" "55000.*alerts need ml_score in shared_preload_libraries" "an action is the work of a background worker"
+like "$(sql_error "SELECT ml_score.alter_monitor('by_hand', schedule => '1 hour')" | tr '\n' ' ')" "55000.*monitors with a schedule need" "so is a schedule"
+
 . "$(dirname "$0")/../lib/identity.sh"
 identity_server token_unshared "auth 'entra', credential 'client_secret'"
 mapping token_unshared "tenant_id 'ok', client_id 'unshared-$PGVER', client_secret 's'"
