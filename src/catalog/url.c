@@ -141,10 +141,9 @@ host_matches(const char *host, const char *pattern)
 	return host_len > suffix_len && pg_strcasecmp(host + host_len - suffix_len, pattern + 1) == 0;
 }
 
-static bool
-host_allowed(const char *host)
+bool
+mls_url_host_allowed(const char *list, const char *host)
 {
-	const char *list = mls_allowed_hosts;
 	char pattern[MAX_HOST + 3];
 
 	if (list == NULL || list[strspn(list, " \t")] == '\0')
@@ -184,7 +183,7 @@ common_refusal(const UrlParts *parts)
 {
 	if (parts->has_user)
 		return pstrdup("A URL must not contain a user name or password; credentials go into a user mapping.");
-	if (!host_allowed(parts->host))
+	if (!mls_url_host_allowed(mls_allowed_hosts, parts->host))
 		return psprintf("The host \"%s\" is not among ml_score.allowed_hosts.", parts->host);
 	return NULL;
 }

@@ -18,6 +18,9 @@ extern char *mls_url_add_query(const char *url, const char *parameter);
 /* May requests go through the proxy at url? NULL, or a palloc'd reason: scheme, credentials in it, allowed_hosts. */
 extern char *mls_url_proxy_refusal(const char *url);
 
+/* Is host among those of list, a value of ml_score.allowed_hosts? Safe in any thread. */
+extern bool mls_url_host_allowed(const char *list, const char *host);
+
 /* Is list a well-formed value of ml_score.allowed_hosts? */
 extern bool mls_url_check_patterns(const char *list);
 

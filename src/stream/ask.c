@@ -18,6 +18,8 @@
 #include "storage/latch.h"
 #include "utils/wait_event.h"
 
+#define LOOK_INTERVAL_MS 1000
+
 typedef struct Asking
 {
 	void (*call)(void *question);
@@ -28,6 +30,9 @@ static Asking asking;
 static pthread_t thread;
 static bool pending;
 static int done[2] = {-1, -1}; /* a byte comes when the call has returned */
+
+static void (*look_meanwhile)(void *arg); /* or NULL */
+static void *look_arg;
 
 static void *
 run(void *arg)
@@ -91,13 +96,22 @@ mls_ask_finish(void)
 		wait_event = WaitEventExtensionNew("MlScoreStreamAsk");
 	while (pending && !take_end())
 	{
-		int fired = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH, done[0], -1,
-									  wait_event);
+		int fired = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+									  done[0], LOOK_INTERVAL_MS, wait_event);
 
 		if ((fired & WL_LATCH_SET) != 0)
 			ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
+		if ((fired & WL_TIMEOUT) != 0 && look_meanwhile != NULL)
+			look_meanwhile(look_arg);
 	}
+}
+
+void
+mls_ask_look(void (*look)(void *arg), void *arg)
+{
+	look_meanwhile = look;
+	look_arg = arg;
 }
 
 void

@@ -13,6 +13,9 @@
  */
 extern void mls_ask(void (*call)(void *question), void *question);
 
+/* Have look(arg) called now and then while a call is waited for. It must not ask anything itself. */
+extern void mls_ask_look(void (*look)(void *arg), void *arg);
+
 /* Wait for a call that went on after an error. */
 extern void mls_ask_finish(void);
 

@@ -20,6 +20,7 @@
 
 #define QUEUE_EVENTS 100000
 #define QUEUE_KBYTES 24576
+#define COORDINATOR "GroupCoordinator:"
 #define NUDGE_EVENTS 10000
 #define NUDGE_BYTES (2 * 1024 * 1024)
 
@@ -56,6 +57,13 @@ on_error(rd_kafka_t *client, int err, const char *reason, void *opaque)
 	MlsConsumer *consumer = opaque;
 	char message[sizeof(consumer->trouble.message)];
 
+	if (strncmp(reason, COORDINATOR, strlen(COORDINATOR)) == 0)
+		return; /* nothing is asked of it */
+	if (mls_kafka_refusal() != NULL)
+	{
+		note_trouble(consumer, mls_kafka_refusal());
+		return;
+	}
 	if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION)
 		mls_login_refused(consumer->login);
 	if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && consumer->trouble.message[0] != '\0')
@@ -71,12 +79,6 @@ on_throttle(rd_kafka_t *client, const char *broker, int32_t broker_id, int ms, v
 
 	if (ms > 0)
 		consumer->trouble.throttled++;
-}
-
-/* Whatever librdkafka would log has reached us as an error, or is of no use; it may not write to the server's log. */
-static void
-on_log(const rd_kafka_t *client, int level, const char *facility, const char *line)
-{
 }
 
 static void
@@ -101,7 +103,6 @@ configure(const MlsServer *server, Oid userid, const char *group, MlsConsumer *c
 	mls_kafka_set(conf, "queued.max.messages.kbytes", CppAsString2(QUEUE_KBYTES));
 	rd_kafka_conf_set_error_cb(conf, on_error);
 	rd_kafka_conf_set_throttle_cb(conf, on_throttle);
-	rd_kafka_conf_set_log_cb(conf, on_log);
 	rd_kafka_conf_set_opaque(conf, consumer);
 	return conf;
 }

@@ -9,9 +9,11 @@
 #include <sys/socket.h>
 
 #include "auth/credential.h"
+#include "catalog/url.h"
 #include "commands/defrem.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "port/atomics.h"
 #include "stream/login.h"
 #include "transport/http.h"
 #include "utils/builtins.h"
@@ -53,6 +55,10 @@ static const char *const secret_words[] = {"password", "username", "pem", "secre
 /* Files, programs and libraries. */
 static const char *const local_words[] = {"location", "path",  "cmd",		"plugin",	  "engine",
 										  "keytab",	  "kinit", "providers", "interceptor"};
+
+static char *allowed_hosts;		 /* of this client and the last; malloc'd */
+static char refusal[512];		 /* of a broker's host, written once by a thread of the client's */
+static volatile bool is_refused; /* that it was */
 
 static bool
 contains_any(const char *name, const char *const *words, int n)
@@ -227,13 +233,78 @@ set_defaults(rd_kafka_conf_t *conf)
 	mls_kafka_set(conf, "reconnect.backoff.max.ms", "5000");
 }
 
-/* Wherever the brokers say that the others are, not to a cloud's metadata service. Called by librdkafka's threads. */
+/*
+ * The host in "protocol://host:port/number", which is what librdkafka calls a broker; "" of the group's coordinator, of
+ * which it tells only that.
+ */
+static void
+host_of(const char *id, char *host, size_t size)
+{
+	const char *start = strstr(id, "://");
+	const char *colon;
+
+	start = start == NULL ? id : start + 3;
+	colon = strrchr(start, ':');
+	if (colon == NULL)
+		colon = start;
+	else if (*start == '[' && colon[-1] == ']')
+	{
+		start++;
+		colon--;
+	}
+	strlcpy(host, start, Min(size, (size_t) (colon - start) + 1));
+}
+
+/*
+ * Wherever the brokers say that the others are: no host that a superuser did not allow, no cloud's metadata service. Called
+ * by librdkafka's threads.
+ */
 static int
 connect_if_allowed(int fd, const struct sockaddr *address, int len, const char *id, void *opaque)
 {
+	char host[256];
+
 	if (mls_http_forbids(address))
 		return EACCES;
+	host_of(id, host, sizeof(host));
+	if (!mls_url_host_allowed(allowed_hosts, host))
+	{
+		if (host[0] != '\0' && !is_refused)
+		{
+			snprintf(refusal, sizeof(refusal), "the hub's broker \"%s\" is not among ml_score.allowed_hosts", host);
+			pg_write_barrier();
+			is_refused = true;
+		}
+		return EACCES;
+	}
 	return connect(fd, address, len) == 0 || errno == EINPROGRESS ? 0 : errno;
+}
+
+/* Whatever librdkafka would log has reached us as an error, or is of no use; it may not write to the server's log. */
+static void
+drop_log(const rd_kafka_t *client, int level, const char *facility, const char *line)
+{
+}
+
+/* For the threads, which may not read the setting while it changes: a copy that stays for ever. */
+static void
+keep_allowed_hosts(void)
+{
+	is_refused = false;
+	if (allowed_hosts != NULL && strcmp(allowed_hosts, mls_allowed_hosts) == 0)
+		return;
+	allowed_hosts = strdup(mls_allowed_hosts);
+	if (allowed_hosts == NULL)
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+}
+
+const char *
+mls_kafka_refusal(void)
+{
+	if (!is_refused)
+		return NULL;
+	pg_read_barrier();
+	return refusal;
 }
 
 /* The server may have been made before a superuser forbade its hosts. */
@@ -285,6 +356,7 @@ mls_kafka_configure(const MlsServer *server, Oid userid)
 	ListCell *lc;
 
 	check_allowed(server);
+	keep_allowed_hosts();
 	conf = rd_kafka_conf_new();
 	set_defaults(conf);
 	foreach (lc, server->kafka_properties)
@@ -296,6 +368,7 @@ mls_kafka_configure(const MlsServer *server, Oid userid)
 	mls_kafka_set(conf, "bootstrap.servers", server->bootstrap_servers);
 	mls_kafka_set(conf, "security.protocol", protocol_name(protocol_of(server)));
 	rd_kafka_conf_set_connect_cb(conf, connect_if_allowed);
+	rd_kafka_conf_set_log_cb(conf, drop_log);
 	if (server->ca_file != NULL)
 		mls_kafka_set(conf, "ssl.ca.location", server->ca_file);
 	if (server->auth == MLS_AUTH_CONNECTION_STRING)

@@ -34,6 +34,9 @@ extern char *mls_kafka_protocol_refusal(const MlsServer *server);
  */
 extern rd_kafka_conf_t *mls_kafka_configure(const MlsServer *server, Oid userid);
 
+/* That a broker sent us to a host that is not among ml_score.allowed_hosts, and nothing was sent there: words, or NULL. */
+extern const char *mls_kafka_refusal(void);
+
 /* rd_kafka_conf_set that raises what librdkafka says. Never for secrets. */
 extern void mls_kafka_set(rd_kafka_conf_t *conf, const char *name, const char *value);
 

@@ -52,14 +52,26 @@ note_trouble(rd_kafka_t *client, int error, const char *reason, void *opaque)
 
 	if (error == RD_KAFKA_RESP_ERR__AUTHENTICATION)
 		mls_login_refused(producer->login);
+	if (mls_kafka_refusal() != NULL)
+		reason = mls_kafka_refusal();
 	snprintf(producer->trouble, sizeof(producer->trouble), "%s", reason);
+}
+
+static void
+free_producer(MlsProducer *producer)
+{
+	rd_kafka_purge(producer->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	rd_kafka_poll(producer->client, 0);
+	rd_kafka_destroy(producer->client);
+	mls_login_close(producer->login);
+	free(producer);
 }
 
 /* Threads of librdkafka must not outlive the process's exit handlers. */
 static void
 close_at_exit(int code, Datum arg)
 {
-	mls_producer_close((MlsProducer *) DatumGetPointer(arg));
+	free_producer((MlsProducer *) DatumGetPointer(arg));
 }
 
 MlsProducer *
@@ -98,11 +110,7 @@ void
 mls_producer_close(MlsProducer *producer)
 {
 	cancel_before_shmem_exit(close_at_exit, PointerGetDatum(producer));
-	rd_kafka_purge(producer->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-	rd_kafka_poll(producer->client, 0);
-	rd_kafka_destroy(producer->client);
-	mls_login_close(producer->login);
-	free(producer);
+	free_producer(producer);
 }
 
 /* Hand an event over; false when the queue is full for now. */

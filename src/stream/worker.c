@@ -10,6 +10,7 @@
 #include "catalog/server.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
+#include "stream/ask.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
@@ -308,6 +309,21 @@ work_guarded(MlsStreamWork *w)
 		MemoryContextReset(w->batch_context);
 }
 
+/*
+ * The hub may take a minute to answer a question, or not to: show meanwhile what is wrong. Without partitions nothing but
+ * that is to be fetched; with them it is shown between the rounds.
+ */
+static void
+look_while_asking(void *arg)
+{
+	MlsStreamWork *w = arg;
+
+	if (w->consumer == NULL || w->known_partitions > 0)
+		return;
+	(void) fetch(w);
+	mls_work_show_trouble(w);
+}
+
 static void
 run(const MlsWorker *worker)
 {
@@ -324,6 +340,7 @@ run(const MlsWorker *worker)
 	w->ask_ms = MLS_FIRST_ASK_MS;
 	w->out_of_range = -1;
 	w->batch = mls_micro_batch_create(context);
+	mls_ask_look(look_while_asking, w);
 	MemoryContextSwitchTo(w->batch_context);
 	for (;;)
 		work_guarded(w);

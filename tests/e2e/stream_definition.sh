@@ -103,6 +103,25 @@ ok $? "a query can drop its own stream"
 wait_until 10 "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'ml_score stream'"
 ok $? "whose worker then ends" "$(sql "SELECT stream, state, last_error FROM ml_score.stat_stream")"
 is "$(sql "SELECT count(*) FROM t WHERE id = -1")" 1 "with what it did, once"
+
+# Where the hub sends us: not to hosts that a superuser did not allow.
+sql "ALTER SYSTEM SET ml_score.allowed_hosts = 'localhost'"
+sql "SELECT pg_reload_conf()" >/dev/null
+wait_until 10 "SELECT current_setting('ml_score.allowed_hosts') = 'localhost'"
+sql "DROP SERVER hub; CREATE SERVER hub TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (bootstrap_servers 'localhost:${KAFKA_PLAIN#*:}', security_protocol 'plaintext');
+	SELECT ml_score.create_stream('s', 'hub', '$T', columns => 'id bigint', query => 'SELECT FROM batch')" >/dev/null
+wait_until 30 "SELECT bool_or(state = 'waiting' AND last_error = 'the hub''s broker \"${KAFKA_PLAIN%:*}\" is not among ml_score.allowed_hosts') FROM ml_score.stat_stream"
+ok $? "a hub cannot send a stream to a host that is not allowed" "$(sql "SELECT state, last_error FROM ml_score.stat_stream")"
+before=$(kafka_offsets $T | awk '{ n += $3 } END { print n }')
+sql "SELECT ml_score.send_event('hub', '$T', 'x')" >/dev/null
+wait_until 20 "SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'ml_score outbox'"
+sleep 2
+is "$(kafka_offsets $T | awk '{ n += $3 } END { print n }')|$(sql "SELECT count(*) FROM ml_score.outbox")" "$before|1" "nor what is sent to it"
+sql "ALTER SYSTEM SET ml_score.allowed_hosts = 'localhost, 127.0.0.1'"
+sql "SELECT pg_reload_conf(); SELECT ml_score.pause_stream('s'); SELECT ml_score.resume_stream('s')" >/dev/null
+sql "SELECT ml_score.wait_stream('s', '60s')" >/dev/null
+ok $? "until it is"
 stop_cluster "$CLUSTER"
+unlike "$(cat "$RUN/$CLUSTER/log")" "before_shmem_exit|CONFWARN|%[0-9]\|" "workers that are told to end do so without a complaint, and librdkafka writes nothing to the server's log"
 use_cluster "main-$PGVER"
 done_testing
