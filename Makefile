@@ -9,7 +9,7 @@ EXTENSION = ml_score
 DATA = $(wildcard $(srcdir)/extension/ml_score--*.sql) $(wildcard $(srcdir)/extension/monitoring/*)
 PGFILEDESC = "ml_score - score rows with machine-learning models"
 
-SRCDIRS = src src/auth src/batch src/catalog src/codec src/drift src/monitor src/report src/runs src/scoring src/stream src/telemetry src/transport src/watch src/worker
+SRCDIRS = src src/auth src/batch src/catalog src/codec src/drift src/inference src/monitor src/report src/runs src/scoring src/stream src/telemetry src/transport src/watch src/worker
 srcdir ?= .
 SOURCES = $(sort $(foreach d,$(SRCDIRS),$(wildcard $(srcdir)/$(d)/*.c)))
 OBJS = $(patsubst $(srcdir)/%.c,%.o,$(SOURCES))

@@ -350,7 +350,8 @@ CREATE FUNCTION ml_score.stat_endpoint(
     OUT server text, OUT requests bigint, OUT rows bigint, OUT bytes_sent bigint, OUT bytes_received bigint,
     OUT retries bigint, OUT throttled bigint, OUT failed bigint, OUT p50_ms float8, OUT p95_ms float8, OUT p99_ms float8,
     OUT max_ms float8, OUT in_flight integer, OUT batch_rows integer, OUT parallel_requests integer, OUT breaker text,
-    OUT last_error text, OUT last_error_at timestamptz, OUT deployment text, OUT shadow boolean)
+    OUT last_error text, OUT last_error_at timestamptz, OUT deployment text, OUT shadow boolean, OUT logged bigint,
+    OUT log_dropped bigint, OUT shadow_dropped bigint)
 RETURNS SETOF record
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'mls_stat_endpoint';
 COMMENT ON FUNCTION ml_score.stat_endpoint() IS 'what the view ml_score.stat_endpoint shows';
@@ -381,6 +382,9 @@ COMMENT ON COLUMN ml_score.stat_endpoint.last_error IS 'message of the request g
 COMMENT ON COLUMN ml_score.stat_endpoint.last_error_at IS 'when that was';
 COMMENT ON COLUMN ml_score.stat_endpoint.deployment IS 'deployment that was named in the requests; NULL when none was, so that the endpoint chose';
 COMMENT ON COLUMN ml_score.stat_endpoint.shadow IS 'true: copies of requests, sent because of the server option shadow_deployment';
+COMMENT ON COLUMN ml_score.stat_endpoint.logged IS 'requests that were handed to the inference log (server option log_table)';
+COMMENT ON COLUMN ml_score.stat_endpoint.log_dropped IS 'requests that should have been logged and were not: no room in ml_score.inference_queue_size, or the table could not be written';
+COMMENT ON COLUMN ml_score.stat_endpoint.shadow_dropped IS 'copies for the shadow deployment that were not sent, for want of room';
 
 CREATE FUNCTION ml_score.stat_reset() RETURNS void
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'mls_stat_reset';
@@ -1873,6 +1877,16 @@ RETURNS TABLE (batch_rows integer, parallel integer, requests bigint, rows bigin
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 24 AS 'MODULE_PATHNAME', 'mls_profile_named';
 COMMENT ON FUNCTION ml_score.profile(text, text, integer[], integer[]) IS
 'the same with the function''s name (or signature, as regprocedure takes it) as text: SELECT * FROM ml_score.profile(''diamond_price'', ''SELECT * FROM diamonds'')';
+
+/* What is scored, kept. */
+
+CREATE FUNCTION ml_score.create_inference_log(server name) RETURNS regclass
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mls_create_inference_log';
+COMMENT ON FUNCTION ml_score.create_inference_log(name) IS
+'makes the table that an online server''s option log_table names, with a partition for now and the next period, unless it is there; else that happens with the first request that is logged.
+Called by the server''s owner, whose the table is. Returns the table.
+Columns: time (when the answer came), function, server, deployment (NULL: none was named), traffic (live, canary or shadow), request_id (x-ms-client-request-id; one for a request and its copy), azure_request_id (what the endpoint calls it), request_row (from 1), inputs and outputs as JSON, error (then outputs is NULL), latency_ms (of the request''s last attempt).
+Errors: undefined_object, insufficient_privilege, fdw_dynamic_parameter_value_needed without log_table, wrong_object_type when the name is another object''s.';
 
 /* Two deployments of a model beside each other. */
 

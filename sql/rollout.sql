@@ -12,6 +12,44 @@ CREATE SERVER halfway TYPE 'batch' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'h
 CREATE SERVER halfway TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'http://127.0.0.1:1/score', canary_deployment 'green', canary_percent '0.5');
 ALTER SERVER halfway OPTIONS (DROP canary_deployment);
 ALTER SERVER halfway OPTIONS (DROP canary_deployment, DROP canary_percent);
+-- inference logs
+ALTER SERVER halfway OPTIONS (ADD log_sample_rate '0.5');
+ALTER SERVER halfway OPTIONS (ADD log_retention '30d');
+ALTER SERVER halfway OPTIONS (ADD log_partition 'day');
+ALTER SERVER halfway OPTIONS (ADD log_table 'unqualified');
+\echo :LAST_ERROR_SQLSTATE
+ALTER SERVER halfway OPTIONS (ADD log_table 'a.b.c');
+ALTER SERVER halfway OPTIONS (ADD log_table 'public."x');
+ALTER SERVER halfway OPTIONS (ADD log_table 'public.t', ADD log_sample_rate '1.5');
+ALTER SERVER halfway OPTIONS (ADD log_table 'public.t', ADD log_partition 'year');
+ALTER SERVER halfway OPTIONS (ADD log_table 'public.t', ADD log_retention '-1d');
+ALTER SERVER halfway OPTIONS (ADD log_table 'public.t', ADD log_retention 'soon');
+ALTER SERVER halfway OPTIONS (ADD shadow_deployment '');
+SELECT ml_score.create_inference_log('halfway');
+\echo :LAST_ERROR_SQLSTATE
+SELECT ml_score.create_inference_log('nobody');
+ALTER SERVER halfway OPTIONS (ADD log_table 'public."Half log"', ADD log_partition 'month', ADD log_retention '90d', ADD log_sample_rate '0');
+SELECT ml_score.create_inference_log('halfway');
+SELECT ml_score.create_inference_log('halfway') AS "and once more";
+SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute WHERE attrelid = 'public."Half log"'::regclass AND attnum > 0 ORDER BY attnum;
+SET timezone = 'UTC';
+SET datestyle = 'ISO';
+SELECT count(*) AS partitions, bool_and(pg_get_expr(relpartbound, oid) ~ '-01 00:00:00') AS months FROM pg_class WHERE relname ~ '^Half log_p\d{6}$';
+RESET timezone;
+RESET datestyle;
+DROP TABLE public."Half log";
+CREATE VIEW public."Half log" AS SELECT 1 AS one;
+SELECT ml_score.create_inference_log('halfway');
+\echo :LAST_ERROR_SQLSTATE
+DROP VIEW public."Half log";
+CREATE ROLE regress_logger;
+SET ROLE regress_logger;
+\set VERBOSITY terse
+SELECT ml_score.create_inference_log('halfway');
+\set VERBOSITY default
+RESET ROLE;
+DROP ROLE regress_logger;
+ALTER SERVER halfway OPTIONS (DROP log_table, DROP log_partition, DROP log_retention, DROP log_sample_rate);
 CREATE FUNCTION priced(carat float8, cut text) RETURNS float8 LANGUAGE ml_score STABLE STRICT AS 'halfway';
 CREATE FUNCTION plain(carat float8) RETURNS float8 LANGUAGE sql STABLE AS 'SELECT carat';
 SELECT * FROM ml_score.compare('plain', 'blue', 'green', 'SELECT 1::float8 AS carat');

@@ -28,6 +28,7 @@ int mls_max_endpoints = 256;
 int mls_max_tokens = 128;
 bool mls_allow_azure_cli;
 int mls_max_stream_partitions = 1024;
+int mls_inference_queue_size = 16 * 1024;
 int mls_read_ahead_memory = 16 * 1024;
 int mls_max_batch_workers = 4;
 int mls_max_stream_workers_per_role = 4;
@@ -121,6 +122,10 @@ define_safety(void)
 	DefineCustomIntVariable("ml_score.max_endpoints", "Deployments of servers that shared memory has room for.",
 							"Those beyond it are scored all the same, without shared limits and statistics.",
 							&mls_max_endpoints, 256, 16, 65536, PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("ml_score.inference_queue_size",
+							"Shared memory for requests on their way to inference logs and shadow deployments.",
+							"What does not fit is dropped, and counted.", &mls_inference_queue_size, 16 * 1024, 1024,
+							512 * 1024, PGC_POSTMASTER, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomIntVariable("ml_score.max_tokens", "Tokens, keys and secrets that shared memory has room for.",
 							"Of more than that, those not used for longest are fetched again.", &mls_max_tokens, 128, 8,
 							4096, PGC_POSTMASTER, 0, NULL, NULL, NULL);

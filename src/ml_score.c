@@ -7,6 +7,7 @@
 #include "batch/worker.h"
 #include "catalog/server.h"
 #include "catalog/uses.h"
+#include "inference/worker.h"
 #include "miscadmin.h"
 #include "runs/lookup.h"
 #include "scoring/rewrite.h"
@@ -40,5 +41,6 @@ _PG_init(void)
 	mls_lookup_init();
 	mls_telemetry_init();
 	mls_monitor_init();
+	mls_inference_init();
 	mls_worker_init();
 }

@@ -73,6 +73,7 @@ extern bool mls_allow_azure_cli;		/* credential 'azure_cli' may run its program 
 extern int mls_max_tokens;				/* entries of the token cache in shared memory */
 extern int mls_max_endpoints;			/* entries in shared memory */
 extern int mls_max_stream_partitions;	/* likewise */
+extern int mls_inference_queue_size;	/* kB of shared memory */
 extern int mls_read_ahead_memory;		/* kB a scan may hold in rows and bodies */
 extern int mls_max_stream_workers_per_role;
 extern int mls_max_batch_workers; /* of a database, at a time */

@@ -170,10 +170,21 @@ check_companion(const char *name, List *options, const char *option, const char 
 static void
 check_routes(const char *name, List *options)
 {
+	static const char *const of_logs[] = {"log_sample_rate", "log_partition", "log_retention"};
+
 	check_companion(name, options, "canary_percent", "canary_deployment",
 					"Name the deployment that takes that share of the requests.");
 	check_companion(name, options, "canary_deployment", "canary_percent",
 					"Say which share of the requests it takes, from 0 to 100.");
+	for (int i = 0; i < lengthof(of_logs); i++)
+		check_companion(name, options, of_logs[i], "log_table",
+						"Name the table that requests are logged in; it is made when it is first needed.");
+	if (!mls_preloaded &&
+		(option_value(options, "log_table") != NULL || option_value(options, "shadow_deployment") != NULL))
+		ereport(WARNING, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("requests to server \"%s\" are neither logged nor copied in this server", name),
+				errdetail("That is the work of a background process, which starts with the server."),
+				errhint("Add ml_score to shared_preload_libraries and restart PostgreSQL."));
 }
 
 void

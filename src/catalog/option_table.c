@@ -23,6 +23,7 @@
 #define ANY_PROPERTY MLS_PROPERTY_PREFIX "*"
 
 #define MAX_DURATION_MS (24 * 60 * 60 * 1000)
+#define MAX_RETENTION_MIN (100 * 366 * 24 * 60)
 #define MAX_BODY_BYTES (MaxAllocSize / 2)
 
 const MlsTypeRule mls_type_rules[] = {
@@ -101,6 +102,9 @@ static const MlsOptionWord protocol_words[] = {{"plaintext", MLS_PROTOCOL_PLAINT
 											   {"sasl_ssl", MLS_PROTOCOL_SASL_SSL},
 											   {NULL}};
 
+static const MlsOptionWord period_words[] = {
+	{"hour", MLS_LOG_HOUR}, {"day", MLS_LOG_DAY}, {"week", MLS_LOG_WEEK}, {"month", MLS_LOG_MONTH}, {NULL}};
+
 static const MlsOptionWord compression_words[] = {
 	{"none", MLS_COMPRESSION_NONE}, {"gzip", MLS_COMPRESSION_GZIP}, {NULL}};
 
@@ -120,6 +124,11 @@ static const MlsOption option_table[] = {
 	SERVER_OPTION(deployment, ONLINE | BATCH, MLS_KIND_TEXT, FIELD(deployment)),
 	SERVER_OPTION(canary_deployment, ONLINE, MLS_KIND_NAME, FIELD(canary_deployment)),
 	SERVER_OPTION(canary_percent, ONLINE, MLS_KIND_REAL, 0, 100, FIELD(canary_percent)),
+	SERVER_OPTION(shadow_deployment, ONLINE, MLS_KIND_NAME, FIELD(shadow_deployment)),
+	SERVER_OPTION(log_table, ONLINE, MLS_KIND_TABLE, FIELD(log_table)),
+	SERVER_OPTION(log_sample_rate, ONLINE, MLS_KIND_REAL, 0, 1, FIELD(log_sample_rate)),
+	SERVER_OPTION(log_partition, ONLINE, MLS_KIND_ENUM, .words = period_words, FIELD(log_partition)),
+	SERVER_OPTION(log_retention, ONLINE, MLS_KIND_MINUTES, 0, MAX_RETENTION_MIN, FIELD(log_retention_min)),
 	SERVER_OPTION(request_format, ONLINE, MLS_KIND_ENUM, .words = format_words, FIELD(request_format)),
 	SERVER_OPTION(max_batch_rows, ONLINE, MLS_KIND_AUTO_OR_COUNT, 1, MLS_OPTION_MAX_COUNT, FIELD(max_batch_rows)),
 	SERVER_OPTION(max_batch_bytes, ONLINE, MLS_KIND_SIZE, 1, MAX_BODY_BYTES, FIELD(max_batch_bytes)),

@@ -14,6 +14,7 @@ typedef enum MlsOptionKind
 	MLS_KIND_AUTO_OR_COUNT, /* int, MLS_AUTO for 'auto' */
 	MLS_KIND_REAL,			/* double */
 	MLS_KIND_DURATION,		/* int, ms */
+	MLS_KIND_MINUTES,		/* int, min: for times that are long */
 	MLS_KIND_SIZE,			/* int, bytes */
 	MLS_KIND_ENUM,			/* an enum */
 	MLS_KIND_URL,			/* char *, where requests go */
@@ -23,6 +24,7 @@ typedef enum MlsOptionKind
 	MLS_KIND_BROKERS,		/* char *, host:port, comma-separated */
 	MLS_KIND_PROPERTY,		/* one of librdkafka's; the name is "kafka." and its name */
 	MLS_KIND_WORKSPACE,		/* char *, the ARM id of a workspace */
+	MLS_KIND_TABLE,			/* char *, schema.table */
 	MLS_KIND_TEXT,			/* char *, goes into an HTTP header */
 	MLS_KIND_NAME,			/* char *, letters, digits, ".", "-" */
 	MLS_KIND_SCOPE,			/* char *, of a token */

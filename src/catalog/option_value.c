@@ -15,6 +15,7 @@
 #include "runs/workspace.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/varlena.h"
 
 bool
 mls_option_parse_auto(const char *value, int *result)
@@ -61,6 +62,23 @@ has_control_characters(const char *value)
 	return false;
 }
 
+/* How a number of the unit that flags say is written out. */
+static const char *
+unit_word(int flags)
+{
+	switch (flags)
+	{
+		case GUC_UNIT_MS:
+			return " ms";
+		case GUC_UNIT_MIN:
+			return " min";
+		case GUC_UNIT_BYTE:
+			return " bytes";
+		default:
+			return "";
+	}
+}
+
 /* A number of the unit that flags say (GUC_UNIT_MS, ...), checked against the option's range. */
 static int
 parse_number(const MlsOption *option, const char *value, int flags, const char *what)
@@ -71,9 +89,9 @@ parse_number(const MlsOption *option, const char *value, int flags, const char *
 	if (!parse_int(value, &result, flags, &hint))
 		mls_option_raise_value(option, value, hint != NULL ? hint : psprintf("The value must be %s.", what));
 	if (result < option->min || result > option->max)
-		mls_option_raise_value(option, value,
-							   psprintf("The value must be between %.0f and %.0f%s.", option->min, option->max,
-										flags == GUC_UNIT_MS ? " ms" : (flags == GUC_UNIT_BYTE ? " bytes" : "")));
+		mls_option_raise_value(
+			option, value,
+			psprintf("The value must be between %.0f and %.0f%s.", option->min, option->max, unit_word(flags)));
 	return result;
 }
 
@@ -95,6 +113,15 @@ consists_of(const char *value, const char *also)
 		if (!isalnum((unsigned char) *value) && strchr(also, *value) == NULL)
 			return false;
 	return true;
+}
+
+/* Is value schema.table, as SQL writes it? */
+static bool
+is_qualified_name(const char *value)
+{
+	List *names;
+
+	return SplitIdentifierString(pstrdup(value), '.', &names) && list_length(names) == 2;
 }
 
 /* Is value the PEM text of a certificate and its key? */
@@ -158,6 +185,9 @@ mls_option_parse(const MlsOption *option, char *value)
 		case MLS_KIND_DURATION:
 			result.number = parse_number(option, value, GUC_UNIT_MS, "a time such as '20ms', '60s' or '2min'");
 			break;
+		case MLS_KIND_MINUTES:
+			result.number = parse_number(option, value, GUC_UNIT_MIN, "a time such as '12h' or '30d'");
+			break;
 		case MLS_KIND_SIZE:
 			result.number = parse_number(option, value, GUC_UNIT_BYTE, "a size such as '512kB' or '1MB'");
 			break;
@@ -190,6 +220,12 @@ mls_option_parse(const MlsOption *option, char *value)
 			if (*value == '\0' || has_control_characters(value))
 				mls_option_raise_value(option, value,
 									   "The value must not be empty and must not contain control characters.");
+			break;
+		case MLS_KIND_TABLE:
+			if (!is_qualified_name(value))
+				mls_option_raise_value(
+					option, value,
+					"The value must be the name of a table with its schema, such as 'public.price_log'.");
 			break;
 		case MLS_KIND_NAME:
 			if (*value == '\0' || !consists_of(value, ".-"))
@@ -225,6 +261,7 @@ store_value(MlsServer *server, const MlsOption *option, const MlsOptionValue *va
 		case MLS_KIND_COUNT:
 		case MLS_KIND_AUTO_OR_COUNT:
 		case MLS_KIND_DURATION:
+		case MLS_KIND_MINUTES:
 		case MLS_KIND_SIZE:
 		case MLS_KIND_ENUM:
 			*(int *) field = value->number;
@@ -239,6 +276,7 @@ store_value(MlsServer *server, const MlsOption *option, const MlsOptionValue *va
 		case MLS_KIND_TEMPLATE:
 		case MLS_KIND_BROKERS:
 		case MLS_KIND_TEXT:
+		case MLS_KIND_TABLE:
 		case MLS_KIND_NAME:
 		case MLS_KIND_SCOPE:
 		case MLS_KIND_ARM_ID:

@@ -18,6 +18,8 @@
 #include "utils/syscache.h"
 
 static const MlsServer defaults = {
+	.log_sample_rate = 1,
+	.log_partition = MLS_LOG_DAY,
 	.request_format = MLS_FORMAT_AUTO,
 	.max_batch_rows = MLS_AUTO,
 	.max_batch_bytes = 1024 * 1024,
@@ -156,6 +158,7 @@ mls_server_load(Oid serverid)
 		server->auth = MLS_AUTH_CONNECTION_STRING;
 	server->serverid = serverid;
 	server->name = foreign->servername;
+	server->owner = foreign->owner;
 	mls_option_read(server, foreign->options);
 	server->swagger_url_given = server->swagger_url != NULL;
 	if (server->type == MLS_SERVER_ONLINE && !server->swagger_url_given && server->url != NULL)

@@ -63,6 +63,15 @@ typedef enum MlsAssertion
 	MLS_ASSERTION_RS256
 } MlsAssertion;
 
+/* What a partition of an inference log holds. */
+typedef enum MlsLogPeriod
+{
+	MLS_LOG_HOUR,
+	MLS_LOG_DAY,
+	MLS_LOG_WEEK,
+	MLS_LOG_MONTH
+} MlsLogPeriod;
+
 typedef enum MlsCompression
 {
 	MLS_COMPRESSION_NONE,
@@ -82,7 +91,13 @@ typedef struct MlsServer
 	char *deployment;		 /* or NULL: the endpoint's own traffic split */
 	char *canary_deployment; /* takes canary_percent of the requests; or NULL */
 	double canary_percent;	 /* 0..100 */
+	char *shadow_deployment; /* gets copies of requests; or NULL */
 	bool is_shadow;			 /* not an option: the requests are copies, for a shadow deployment */
+	char *log_table;		 /* where requests are logged, as "schema.table"; or NULL */
+	double log_sample_rate;	 /* 0..1: the share of requests that are */
+	MlsLogPeriod log_partition;
+	int log_retention_min; /* 0: for ever */
+	Oid owner;
 	MlsRequestFormat request_format;
 	int max_batch_rows;			 /* MLS_AUTO or 1.. */
 	int max_batch_bytes;		 /* bytes of a request body */

@@ -23,6 +23,7 @@
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "worker/worker.h"
 
 static object_access_hook_type next_object_access_hook;
 
@@ -53,6 +54,8 @@ check_server(Relation rel, HeapTuple tuple, bool altered)
 					  "only a superuser may direct elsewhere."));
 	options = heap_getattr(tuple, Anum_pg_foreign_server_srvoptions, RelationGetDescr(rel), &isnull);
 	mls_option_check_type(name, type, isnull ? NIL : untransformRelOptions(options));
+	if (type == MLS_SERVER_ONLINE)
+		mls_worker_wake_at_commit(); /* perhaps to log, or no longer */
 }
 
 /*

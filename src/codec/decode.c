@@ -236,10 +236,19 @@ check_end(MlsResults *results, bool single, int wanted)
 	return more > 0 ? wrong_count(wanted + more, wanted) : NULL;
 }
 
+static MlsSpan
+copy_span(const MlsSpan *span)
+{
+	MlsSpan copy = *span;
+
+	copy.start = pnstrdup(span->start, span->len);
+	return copy;
+}
+
 /* Read every tuple's result. *bad_row is set when one of them is at fault. */
 static char *
 read_results(MlsDecoder *decoder, MlsResults *results, int nrows, const int *model_rows, int wanted, Datum *values,
-			 bool *nulls, int *bad_row)
+			 bool *nulls, MlsSpan *items, int *bad_row)
 {
 	bool single = results->single.kind != MLS_SPAN_NONE;
 	StringInfoData frame;
@@ -264,6 +273,8 @@ read_results(MlsDecoder *decoder, MlsResults *results, int nrows, const int *mod
 		}
 		if (!found)
 			return results->reader.error ? malformed(results) : wrong_count(taken, wanted);
+		if (items)
+			items[i] = decoder->data_frame ? copy_span(&item) : item;
 		reason = mls_read_value(decoder->reader, &item, &values[i], &nulls[i]);
 		if (reason)
 		{
@@ -285,7 +296,7 @@ explain_origin(void *arg)
 
 char *
 mls_decode_reply(MlsDecoder *decoder, const char *body, size_t len, int nrows, const int *model_rows, MemoryContext cxt,
-				 Datum *values, bool *nulls, int *bad_row)
+				 Datum *values, bool *nulls, MlsSpan *items, int *bad_row)
 {
 	MemoryContext caller = MemoryContextSwitchTo(cxt);
 	ErrorContextCallback origin = {error_context_stack, explain_origin, decoder};
@@ -308,7 +319,7 @@ mls_decode_reply(MlsDecoder *decoder, const char *body, size_t len, int nrows, c
 	else
 		reason = mls_find_results(body, len, wanted, decoder->results_key, decoder->by_columns, &results);
 	if (!reason)
-		reason = read_results(decoder, &results, nrows, model_rows, wanted, values, nulls, bad_row);
+		reason = read_results(decoder, &results, nrows, model_rows, wanted, values, nulls, items, bad_row);
 	error_context_stack = origin.previous;
 	MemoryContextSwitchTo(caller);
 	return reason;

@@ -34,6 +34,12 @@ typedef struct MlsRowSlice
 /* Append to out the body that carries these argument tuples, in order. */
 extern void mls_encode_body(MlsEncoder *encoder, const MlsRowSlice *rows, int nrows, StringInfo out);
 
+/*
+ * Append to out what the model was given for an argument tuple, as JSON that explains itself: an object with its columns'
+ * names, an array of them for a data frame.
+ */
+extern void mls_encode_inputs(const MlsEncoder *encoder, const MlsRowSlice *row, StringInfo out);
+
 /* How many bytes a body is longer than the sum of its rows, about: for max_batch_bytes. */
 extern int mls_encode_overhead(const MlsEncoder *encoder);
 

@@ -48,4 +48,7 @@ extern void mls_tensors_write_row(MlsEncoder *encoder, const Datum *values, cons
 extern void mls_tensors_write_body(MlsEncoder *encoder, const MlsRowSlice *rows, int nrows, StringInfo out);
 extern int mls_tensors_overhead(const MlsEncoder *encoder);
 
+/* One of the model's rows at *data, as an object; *data moves behind it. */
+extern void mls_tensors_write_inputs(const MlsEncoder *encoder, const char **data, StringInfo out);
+
 #endif

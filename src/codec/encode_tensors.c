@@ -174,3 +174,23 @@ mls_tensors_overhead(const MlsEncoder *encoder)
 		overhead += strlen(encoder->columns[i].name) + 100;
 	return overhead;
 }
+
+void
+mls_tensors_write_inputs(const MlsEncoder *encoder, const char **data, StringInfo out)
+{
+	mls_json_write_char(out, '{');
+	for (int i = 0; i < encoder->ncolumns; i++)
+	{
+		const char *name = encoder->columns[i].name;
+		CellHeader header;
+
+		memcpy(&header, *data, sizeof(header));
+		if (i > 0)
+			mls_json_write_char(out, ',');
+		mls_json_write_string(out, name, strlen(name));
+		mls_json_write_char(out, ':');
+		mls_json_write_raw(out, *data + sizeof(header), header.len);
+		*data += sizeof(header) + header.len;
+	}
+	mls_json_write_char(out, '}');
+}

@@ -37,6 +37,9 @@ enum
 	COLUMN_LAST_ERROR_AT,
 	COLUMN_DEPLOYMENT,
 	COLUMN_SHADOW,
+	COLUMN_LOGGED,
+	COLUMN_LOG_DROPPED,
+	COLUMN_SHADOW_DROPPED,
 	COLUMN_COUNT
 };
 
@@ -92,6 +95,9 @@ put_entry(ReturnSetInfo *result, const char *server, const MlsEntry *entry, int6
 	values[COLUMN_DEPLOYMENT] = CStringGetTextDatum(entry->deployment);
 	nulls[COLUMN_DEPLOYMENT] = entry->deployment[0] == '\0';
 	values[COLUMN_SHADOW] = BoolGetDatum(entry->key.shadow != 0);
+	values[COLUMN_LOGGED] = Int64GetDatum(statistics->logged);
+	values[COLUMN_LOG_DROPPED] = Int64GetDatum(statistics->log_dropped);
+	values[COLUMN_SHADOW_DROPPED] = Int64GetDatum(statistics->shadow_dropped);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 

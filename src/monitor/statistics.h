@@ -25,6 +25,9 @@ typedef struct MlsStatistics
 	int64 retries;
 	int64 throttled;
 	int64 failed;
+	int64 logged;		  /* requests handed to the inference log */
+	int64 log_dropped;	  /* those that it had no room for, or could not write */
+	int64 shadow_dropped; /* copies that were not sent for want of room */
 	int64 latency_count;
 	int64 latency_max_us;
 	uint32 histogram[MLS_HISTOGRAM_BUCKETS];

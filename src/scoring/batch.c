@@ -146,13 +146,13 @@ mls_batch_keep(MlsBatch *batch, int start, int model_rows, bool dedup, bool *rep
 }
 
 static MlsSegment *
-make_segment(MlsBatch *batch, int first, int count, MlsRoute route)
+make_segment(MlsBatch *batch, int first, int count, MlsDeal deal)
 {
 	MlsSegment *segment = MemoryContextAllocZero(batch->context, sizeof(MlsSegment));
 
 	segment->first = first;
 	segment->count = count;
-	segment->route = route;
+	segment->deal = deal;
 	return segment;
 }
 
@@ -175,25 +175,24 @@ mls_batch_close(MlsBatch *batch)
 	batch->unfinished = batch->ntuples;
 	memset(batch->failures, 0, batch->ntuples * sizeof(MlsFailure *));
 	if (batch->ntuples > 0)
-		dlist_push_tail(&batch->waiting, &make_segment(batch, 0, batch->ntuples, MLS_ROUTE_OPEN)->node);
+		dlist_push_tail(&batch->waiting, &make_segment(batch, 0, batch->ntuples, (MlsDeal){0})->node);
 }
 
 void
 mls_batch_halve(MlsBatch *batch, MlsSegment *segment)
 {
 	int left = segment->count / 2;
-	MlsSegment *right = make_segment(batch, segment->first + left, segment->count - left, segment->route);
+	MlsSegment *right = make_segment(batch, segment->first + left, segment->count - left, segment->deal);
 
 	/* The left half goes first, and both before segments of later tuples. */
 	dlist_push_head(&batch->waiting, &right->node);
-	dlist_push_head(&batch->waiting, &make_segment(batch, segment->first, left, segment->route)->node);
+	dlist_push_head(&batch->waiting, &make_segment(batch, segment->first, left, segment->deal)->node);
 	drop_segment(segment);
 }
 
-void
-mls_batch_assemble(MlsBatch *batch, MlsEncoder *encoder, MlsSegment *segment)
+MlsRowSlice *
+mls_batch_slices(const MlsBatch *batch, const MlsSegment *segment)
 {
-	MemoryContext old = MemoryContextSwitchTo(batch->context);
 	MlsRowSlice *slices = palloc_extended(sizeof(MlsRowSlice) * segment->count, MCXT_ALLOC_HUGE);
 
 	for (int i = 0; i < segment->count; i++)
@@ -204,6 +203,15 @@ mls_batch_assemble(MlsBatch *batch, MlsEncoder *encoder, MlsSegment *segment)
 		slices[i].len = batch->offsets[tuple + 1] - batch->offsets[tuple];
 		slices[i].model_rows = batch->model_rows[tuple];
 	}
+	return slices;
+}
+
+void
+mls_batch_assemble(MlsBatch *batch, MlsEncoder *encoder, MlsSegment *segment)
+{
+	MemoryContext old = MemoryContextSwitchTo(batch->context);
+	MlsRowSlice *slices = mls_batch_slices(batch, segment);
+
 	initStringInfo(&segment->body);
 	mls_encode_body(encoder, slices, segment->count, &segment->body);
 	pfree(slices);

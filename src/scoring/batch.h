@@ -11,13 +11,13 @@
 #include "lib/ilist.h"
 #include "scoring/call.h"
 
-/* Which deployment a request goes to. */
-typedef enum MlsRoute
+/* What is decided of a request when it is first sent, and holds for what it is cut into. */
+typedef struct MlsDeal
 {
-	MLS_ROUTE_OPEN, /* not decided yet */
-	MLS_ROUTE_LIVE,
-	MLS_ROUTE_CANARY
-} MlsRoute;
+	bool dealt;
+	bool canary;  /* it goes to the canary deployment */
+	bool sampled; /* it is logged */
+} MlsDeal;
 
 /* A run of a batch's tuples that is one request. */
 typedef struct MlsSegment
@@ -25,7 +25,7 @@ typedef struct MlsSegment
 	dlist_node node;
 	int first;
 	int count;
-	MlsRoute route;		   /* and that of what it is cut into */
+	MlsDeal deal;
 	MlsExchange *exchange; /* NULL: waiting for its turn */
 	int64 sent_at;		   /* us, for a call that is measured */
 	StringInfoData body;
@@ -73,6 +73,9 @@ extern void mls_batch_close(MlsBatch *batch);
 
 /* Cut segment into halves, both waiting; the request, if any, is dropped. */
 extern void mls_batch_halve(MlsBatch *batch, MlsSegment *segment);
+
+/* Segment's encoded tuples, palloc'd in the current context. */
+extern MlsRowSlice *mls_batch_slices(const MlsBatch *batch, const MlsSegment *segment);
 
 /* Encode segment's body. */
 extern void mls_batch_assemble(MlsBatch *batch, MlsEncoder *encoder, MlsSegment *segment);

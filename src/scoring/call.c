@@ -17,6 +17,8 @@
 #include "scoring/batch.h"
 #include "utils/memutils.h"
 
+static const char repeats_credential[] = "the reply repeats the request's credential";
+
 struct MlsCall
 {
 	MemoryContext context;
@@ -24,6 +26,7 @@ struct MlsCall
 	MlsServer *server;
 	MlsEndpoint *endpoint;
 	MlsEndpoint *canary; /* or NULL */
+	MlsCapture *capture; /* or NULL */
 	MlsEncoder *encoder;
 	MlsDecoder *decoder;
 	bool unbatched;
@@ -73,6 +76,8 @@ open_call(Oid fnoid, Oid userid, bool at, const char *deployment)
 	schema = mls_schema_get(call->server, userid);
 	call->encoder = mls_encoder_create(call->fn, call->server, schema);
 	call->decoder = mls_decoder_create(call->fn, call->server, schema);
+	if (!at)
+		call->capture = mls_capture_open(call->fn, call->server, userid, call->endpoint, call->encoder);
 	call->dedup = call->fn->volatility != PROVOLATILE_VOLATILE;
 	call->max_rows_bytes = Max(call->server->max_batch_bytes - mls_encode_overhead(call->encoder), 1);
 	dlist_init(&call->closed);
@@ -239,6 +244,42 @@ keep_failure(MlsBatch *batch, const MlsFailure *failure)
 	return copy;
 }
 
+/* Which deployment segment goes, or went, to. */
+static MlsEndpoint *
+endpoint_of(const MlsCall *call, const MlsSegment *segment)
+{
+	return segment->deal.canary ? call->canary : call->endpoint;
+}
+
+/* segment made its end: log it and have it copied, if that is asked for. results as mls_decode_reply gives them. */
+static void
+capture(MlsCall *call, MlsBatch *batch, MlsSegment *segment, const MlsSpan *results, const char *error)
+{
+	MlsRowSlice *tuples;
+
+	if (call->capture == NULL)
+		return;
+	tuples = mls_batch_slices(batch, segment);
+	mls_capture_take(call->capture, &(MlsCaptured){.endpoint = endpoint_of(call, segment),
+												   .exchange = segment->exchange,
+												   .canary = segment->deal.canary,
+												   .sampled = segment->deal.sampled,
+												   .ntuples = segment->count,
+												   .tuples = tuples,
+												   .results = results,
+												   .error = error,
+												   .body = segment->body.data,
+												   .len = segment->body.len});
+	pfree(tuples);
+}
+
+/* A failure in one line, for where there is no room for more. */
+static char *
+reason_of(const MlsFailure *failure)
+{
+	return failure->detail ? psprintf("%s: %s", failure->message, failure->detail) : failure->message;
+}
+
 /* The endpoint could not take this segment. Cut it where that may help, else its rows have failed. */
 static void
 segment_failed(MlsCall *call, MlsBatch *batch, MlsSegment *segment, const MlsFailure *failure)
@@ -252,7 +293,10 @@ segment_failed(MlsCall *call, MlsBatch *batch, MlsSegment *segment, const MlsFai
 		call->waiting += 2;
 	}
 	else
+	{
+		capture(call, batch, segment, NULL, reason_of(failure));
 		mls_batch_fail(batch, segment, keep_failure(batch, failure));
+	}
 }
 
 /* The reply cannot be read as results. With bad_row known the others may be fine, and get their own requests. */
@@ -280,7 +324,7 @@ segment_unreadable(MlsCall *call, MlsBatch *batch, MlsSegment *segment, char *re
 
 /* Read the reply into the segment's results. NULL, or why that cannot be, as mls_decode_reply has it. */
 static char *
-decode_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment, int *bad_row)
+decode_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment, MlsSpan *items, int *bad_row)
 {
 	const char *body;
 	size_t len;
@@ -289,7 +333,17 @@ decode_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment, int *bad_row
 	body = mls_exchange_body(segment->exchange, &len);
 	return mls_decode_reply(call->decoder, body, len, segment->count,
 							batch->unusual_rows ? batch->model_rows + segment->first : NULL, batch->context,
-							batch->values + segment->first, batch->nulls + segment->first, bad_row);
+							batch->values + segment->first, batch->nulls + segment->first, items, bad_row);
+}
+
+/* The segment's results are read: log them, unless they repeat the credential. */
+static void
+capture_results(MlsCall *call, MlsBatch *batch, MlsSegment *segment, const MlsSpan *items)
+{
+	if (segment->deal.sampled && mls_exchange_mask_body(segment->exchange))
+		capture(call, batch, segment, NULL, repeats_credential);
+	else
+		capture(call, batch, segment, items, NULL);
 }
 
 /* An exchange made its end: results, or what to do without. */
@@ -297,6 +351,7 @@ static void
 collect_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment)
 {
 	const MlsFailure *failure = mls_exchange_failure(segment->exchange);
+	MlsSpan *items = NULL;
 	char *reason;
 	int bad_row;
 
@@ -307,18 +362,23 @@ collect_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment)
 		segment_failed(call, batch, segment, failure);
 		return;
 	}
-	reason = decode_segment(call, batch, segment, &bad_row);
+	if (segment->deal.sampled)
+		items = MemoryContextAllocHuge(batch->context, sizeof(MlsSpan) * segment->count);
+	reason = decode_segment(call, batch, segment, items, &bad_row);
 	if (reason && mls_exchange_mask_body(segment->exchange))
 	{
 		/* The reason quotes the reply, and that repeats the credential: say the same without. */
-		reason = decode_segment(call, batch, segment, &bad_row);
+		reason = decode_segment(call, batch, segment, items, &bad_row);
 		if (reason == NULL)
-			reason = pstrdup("the reply repeats the request's credential");
+			reason = pstrdup(repeats_credential);
 	}
 	if (reason)
+	{
 		segment_unreadable(call, batch, segment, reason, bad_row);
-	else
-		mls_batch_finish(batch, segment);
+		return;
+	}
+	capture_results(call, batch, segment, items);
+	mls_batch_finish(batch, segment);
 }
 
 /* Only empty data frames: the model would refuse a request without rows, and there is nothing to ask it. */
@@ -328,7 +388,7 @@ answer_empty_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment)
 	int bad_row;
 	char *reason =
 		mls_decode_reply(call->decoder, "[]", 2, segment->count, batch->model_rows + segment->first, batch->context,
-						 batch->values + segment->first, batch->nulls + segment->first, &bad_row);
+						 batch->values + segment->first, batch->nulls + segment->first, NULL, &bad_row);
 
 	if (reason)
 		elog(ERROR, "could not make the result of an empty data frame: %s", reason);
@@ -336,17 +396,16 @@ answer_empty_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment)
 	mls_batch_finish(batch, segment);
 }
 
-/* Where segment goes, which is decided once. */
-static MlsEndpoint *
-choose_endpoint(MlsCall *call, MlsSegment *segment)
+/* Decide, once, where segment goes and whether it is logged. */
+static void
+deal(MlsCall *call, MlsSegment *segment)
 {
-	if (call->canary == NULL)
-		return call->endpoint;
-	if (segment->route == MLS_ROUTE_OPEN)
-		segment->route = mls_endpoint_takes(call->endpoint, MLS_SHARE_CANARY, call->server->canary_percent / 100)
-							 ? MLS_ROUTE_CANARY
-							 : MLS_ROUTE_LIVE;
-	return segment->route == MLS_ROUTE_CANARY ? call->canary : call->endpoint;
+	if (segment->deal.dealt)
+		return;
+	segment->deal.dealt = true;
+	segment->deal.canary = call->canary != NULL &&
+						   mls_endpoint_takes(call->endpoint, MLS_SHARE_CANARY, call->server->canary_percent / 100);
+	segment->deal.sampled = call->capture != NULL && mls_capture_samples(call->capture);
 }
 
 static void
@@ -361,10 +420,11 @@ send_segment(MlsCall *call, MlsBatch *batch, MlsSegment *segment)
 		answer_empty_segment(call, batch, segment);
 		return;
 	}
+	deal(call, segment);
 	mls_batch_assemble(batch, call->encoder, segment);
 	if (call->timer)
 		segment->sent_at = now_us();
-	segment->exchange = mls_exchange_post(choose_endpoint(call, segment), segment->body.data, segment->body.len, rows);
+	segment->exchange = mls_exchange_post(endpoint_of(call, segment), segment->body.data, segment->body.len, rows);
 	dlist_delete(&segment->node);
 	dlist_push_tail(&batch->sent, &segment->node);
 	call->waiting--;
@@ -474,13 +534,6 @@ raise_failure(MlsCall *call, const MlsFailure *failure)
 	mls_failure_raise(call->server, &explained);
 }
 
-/* A failure in one line, for where there is no room for more. */
-static char *
-reason_of(const MlsFailure *failure)
-{
-	return failure->detail ? psprintf("%s: %s", failure->message, failure->detail) : failure->message;
-}
-
 /* A row failed: an error, or what the function's owner asked for instead. */
 static Datum
 failed_result(MlsCall *call, MlsBatch *batch, const MlsFailure *failure, bool *isnull)
@@ -563,6 +616,8 @@ mls_call_stats(const MlsCall *call, MlsCallStats *stats)
 {
 	*stats = call->stats;
 	stats->wire = *mls_endpoint_counters(call->endpoint);
+	if (call->capture != NULL)
+		stats->capture = *mls_capture_stats(call->capture);
 	if (call->canary != NULL)
 	{
 		stats->canary = *mls_endpoint_counters(call->canary);
@@ -583,6 +638,10 @@ mls_call_stats_add(MlsCallStats *into, const MlsCallStats *from)
 
 	mls_counters_add(&into->wire, &from->wire);
 	mls_counters_add(&into->canary, &from->canary);
+	into->capture.logged += from->capture.logged;
+	into->capture.log_dropped += from->capture.log_dropped;
+	into->capture.copied += from->capture.copied;
+	into->capture.copies_dropped += from->capture.copies_dropped;
 }
 
 const char *

@@ -9,6 +9,7 @@
 #define MLS_CALL_H
 
 #include "catalog/function.h"
+#include "inference/capture.h"
 #include "transport/exchange.h"
 
 typedef struct MlsCall MlsCall;
@@ -31,6 +32,7 @@ typedef struct MlsCallStats
 	int64 batch_rows_max;
 	int64 deduplicated;
 	int64 failed_rows;
+	MlsCaptureStats capture;
 } MlsCallStats;
 
 /*

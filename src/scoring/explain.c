@@ -90,6 +90,38 @@ show_canary(const MlsServer *server, const MlsCounters *canary, ExplainState *es
 	ExplainPropertyFloat("Canary Average Latency", "ms", average_ms, 3, es);
 }
 
+/* What became of requests beside their results. */
+static void
+show_capture(const MlsServer *server, const MlsCaptureStats *capture, ExplainState *es)
+{
+	bool text = es->format == EXPLAIN_FORMAT_TEXT;
+
+	if (server->log_table != NULL && text)
+	{
+		indent(es);
+		appendStringInfo(es->str, "Log: %s  Requests: %lld  Dropped: %lld\n", server->log_table,
+						 (long long) capture->logged, (long long) capture->log_dropped);
+	}
+	else if (server->log_table != NULL)
+	{
+		ExplainPropertyText("Log", server->log_table, es);
+		ExplainPropertyInteger("Logged Requests", NULL, capture->logged, es);
+		ExplainPropertyInteger("Log Dropped", NULL, capture->log_dropped, es);
+	}
+	if (server->shadow_deployment != NULL && text)
+	{
+		indent(es);
+		appendStringInfo(es->str, "Shadow: %s  Copies: %lld  Dropped: %lld\n", server->shadow_deployment,
+						 (long long) capture->copied, (long long) capture->copies_dropped);
+	}
+	else if (server->shadow_deployment != NULL)
+	{
+		ExplainPropertyText("Shadow", server->shadow_deployment, es);
+		ExplainPropertyInteger("Shadow Copies", NULL, capture->copied, es);
+		ExplainPropertyInteger("Shadow Dropped", NULL, capture->copies_dropped, es);
+	}
+}
+
 static void
 show_wire_properties(const MlsCallStats *stats, ExplainState *es)
 {
@@ -154,7 +186,10 @@ explain_call(MlsScanState *state, int i, List *ancestors, ExplainState *es)
 	else
 		show_wire_properties(&stats, es);
 	if (es->analyze)
+	{
 		show_canary(server, &stats.canary, es);
+		show_capture(server, &stats.capture, es);
+	}
 
 	if (es->format == EXPLAIN_FORMAT_TEXT)
 		es->indent--;

@@ -24,6 +24,18 @@ mls_counters_add(MlsCounters *into, const MlsCounters *from)
 }
 
 void
+mls_endpoint_note(MlsEndpoint *endpoint, MlsSideNote note)
+{
+	MlsStatistics *statistics = &endpoint->entry->statistics;
+
+	SpinLockAcquire(&endpoint->entry->mutex);
+	statistics->logged += note == MLS_NOTE_LOGGED;
+	statistics->log_dropped += note == MLS_NOTE_LOG_DROPPED;
+	statistics->shadow_dropped += note == MLS_NOTE_SHADOW_DROPPED;
+	SpinLockRelease(&endpoint->entry->mutex);
+}
+
+void
 mls_account_attempt(MlsExchange *exchange, const MlsDecision *decision)
 {
 	MlsEndpoint *endpoint = exchange->endpoint;

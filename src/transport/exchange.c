@@ -21,6 +21,7 @@
 #define MAX_RENEWALS 2
 
 #define UUID_SIZE 37
+#define ID_HEADER "x-ms-client-request-id: "
 
 static dlist_head waiting_exchanges = DLIST_STATIC_INIT(waiting_exchanges);
 static int on_wire;
@@ -59,7 +60,7 @@ mls_exchange_make_uuid(void)
 static void
 make_request_id(char *line, size_t size)
 {
-	int len = snprintf(line, size, "x-ms-client-request-id: ");
+	int len = snprintf(line, size, ID_HEADER);
 
 	write_uuid(line + len, size - len);
 }
@@ -749,6 +750,18 @@ mls_exchange_request_id(const MlsExchange *exchange)
 	if (exchange->transfer == NULL || exchange->transfer->reply.request_id[0] == '\0')
 		return NULL;
 	return exchange->transfer->reply.request_id;
+}
+
+const char *
+mls_exchange_client_id(const MlsExchange *exchange)
+{
+	return exchange->attempt == 0 ? "" : exchange->id_line + strlen(ID_HEADER);
+}
+
+int64
+mls_exchange_latency_us(const MlsExchange *exchange)
+{
+	return exchange->transfer == NULL ? 0 : exchange->transfer->reply.latency_us;
 }
 
 void

@@ -75,6 +75,15 @@ extern MlsCounters *mls_endpoint_counters(MlsEndpoint *endpoint);
 /* Is the request that goes out next one of the share (0..1)? All backends take turns. */
 extern bool mls_endpoint_takes(MlsEndpoint *endpoint, MlsShareKind kind, double share);
 
+/* Count something that happened to a request of endpoint beside its scoring. */
+typedef enum MlsSideNote
+{
+	MLS_NOTE_LOGGED,
+	MLS_NOTE_LOG_DROPPED,
+	MLS_NOTE_SHADOW_DROPPED
+} MlsSideNote;
+extern void mls_endpoint_note(MlsEndpoint *endpoint, MlsSideNote note);
+
 /* Rows a batch, and requests of one scan in flight, as of now: the server's numbers, or what the tuner found. */
 extern int mls_endpoint_batch_rows(MlsEndpoint *endpoint);
 extern int mls_endpoint_parallel(MlsEndpoint *endpoint);
@@ -154,6 +163,10 @@ extern const char *mls_exchange_body(const MlsExchange *exchange, size_t *len);
 /* Overwrite the request's credential in the reply's body, of which something is to be shown. False if it is not in it. */
 extern bool mls_exchange_mask_body(MlsExchange *exchange);
 extern const char *mls_exchange_request_id(const MlsExchange *exchange); /* or NULL */
+
+/* The id that the last attempt was sent with, and how long it took (us); 0 when none was sent. */
+extern const char *mls_exchange_client_id(const MlsExchange *exchange);
+extern int64 mls_exchange_latency_us(const MlsExchange *exchange);
 
 /* Drop it: an attempt on the wire is cut. */
 extern void mls_exchange_free(MlsExchange *exchange);

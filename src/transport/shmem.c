@@ -243,6 +243,22 @@ mls_entry_close(MlsEntry *entry)
 	pg_atomic_fetch_sub_u32(&entry->pins, 1);
 }
 
+void
+mls_entry_note_unlogged(const MlsServer *server, const char *message)
+{
+	MlsEntry *entry = mls_entry_open(server);
+	TimestampTz now = GetCurrentTimestamp();
+	int len = pg_mbcliplen(message, (int) strlen(message), (int) sizeof(entry->statistics.last_error) - 1);
+
+	SpinLockAcquire(&entry->mutex);
+	entry->statistics.log_dropped++;
+	memcpy(entry->statistics.last_error, message, len);
+	entry->statistics.last_error[len] = '\0';
+	entry->statistics.last_error_at = now;
+	SpinLockRelease(&entry->mutex);
+	mls_entry_close(entry);
+}
+
 /* Call visit for each of this database's entries. */
 static void
 visit_entries(HTAB *entries, void (*visit)(MlsEntry *entry, void *arg), void *arg)

@@ -62,6 +62,9 @@ extern MlsEntry *mls_entry_open(const MlsServer *server);
 /* Take the pin off. Never raises. */
 extern void mls_entry_close(MlsEntry *entry);
 
+/* A request of server's deployment should have been logged, and was not: count it, and say why. */
+extern void mls_entry_note_unlogged(const MlsServer *server, const char *message);
+
 /* Copies of this database's entries, own ones included; palloc'd. */
 extern MlsEntry *mls_entry_list(int *count);
 

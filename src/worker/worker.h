@@ -16,7 +16,7 @@
 
 #include "utils/timestamp.h"
 
-#define MLS_WORKER_KINDS_MAX 12
+#define MLS_WORKER_KINDS_MAX 16
 
 typedef struct MlsWorker MlsWorker;
 

@@ -19,6 +19,10 @@ is "$(sql "SELECT f(1, 'a', 'b', 'c', 1, 1, 1, 1, 1); SELECT server, requests FR
 	"stat_endpoint shows what this session sent"
 like "$(sql_error "SELECT f(1, 'a', 'b', 'c', 1, 1, 1, 1, 1); SET ml_score.nonsense = 1")" "42602|invalid configuration parameter" \
 	"the prefix ml_score is reserved once the library is loaded"
+like "$(sql "ALTER SERVER f OPTIONS (ADD log_table 'public.f_log', ADD shadow_deployment 'green')" 2>&1)" "WARNING: +requests to server \"f\" are neither logged nor copied in this server" \
+	"options that need the worker say so"
+is "$(sql "SELECT f(1, 'a', 'b', 'c', 1, 1, 1, 1, 1)" 2>/dev/null)" 45 "and scoring goes on"
+sql "ALTER SERVER f OPTIONS (DROP log_table, DROP shadow_deployment)"
 sql "ALTER SERVER f RENAME TO renamed_unseen"
 is "$(sql "SELECT f(1, 'a', 'b', 'c', 1, 1, 1, 1, 1)" 2>/dev/null)" 45 "functions follow a server that was renamed where the library was not loaded"
 

@@ -1,0 +1,323 @@
+/*
+ * worker.c - see worker.h.
+ *
+ * Turn by turn: write what is to be logged, a transaction for all records of a server; send copies, and see to their
+ * answers; now and then, drop partitions that are old enough. Between turns it sleeps on its latch, outside of any
+ * transaction. What cannot be written is dropped, counted and told of in ml_score.stat_endpoint.
+ */
+#include "ml_score.h"
+
+#include "inference/worker.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "inference/log_table.h"
+#include "inference/queue.h"
+#include "inference/shadow.h"
+#include "miscadmin.h"
+#include "transport/exchange.h"
+#include "transport/shmem.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "worker/worker.h"
+
+#define BATCH_RECORDS 1000
+#define BATCH_BYTES (8 * 1024 * 1024)
+#define PAUSE_MS 10 /* while answers are awaited */
+#define IDLE_MS 60000
+#define EXPIRE_MS 600000
+
+/* What one turn writes: records of one server. */
+typedef struct Batch
+{
+	Oid serverid;
+	List *records;
+} Batch;
+
+/* The batch for a server among batches, made if need be. */
+static Batch *
+batch_of(List **batches, Oid serverid)
+{
+	ListCell *lc;
+	Batch *batch;
+
+	foreach (lc, *batches)
+		if (((Batch *) lfirst(lc))->serverid == serverid)
+			return lfirst(lc);
+	batch = palloc0(sizeof(Batch));
+	batch->serverid = serverid;
+	*batches = lappend(*batches, batch);
+	return batch;
+}
+
+/* Take what is to be logged, up to some bytes. */
+static List *
+take_records(void)
+{
+	List *batches = NIL;
+	Size bytes = 0;
+	MlsRecord *record;
+
+	for (int n = 0; n < BATCH_RECORDS && bytes < BATCH_BYTES && (record = mls_queue_pop(MLS_RECORD_LOG)) != NULL; n++)
+	{
+		Batch *batch = batch_of(&batches, record->serverid);
+
+		batch->records = lappend(batch->records, record);
+		bytes += record->size;
+	}
+	return batches;
+}
+
+/* Write records of a server, if it still has a log; in a transaction of its own. */
+static void
+write_records(Oid serverid, List *records, MemoryContext cxt)
+{
+	TimestampTz first = DT_NOEND;
+	TimestampTz last = DT_NOBEGIN;
+	MlsServer *server;
+	ListCell *lc;
+
+	foreach (lc, records)
+	{
+		first = Min(first, ((MlsRecord *) lfirst(lc))->time);
+		last = Max(last, ((MlsRecord *) lfirst(lc))->time);
+	}
+	mls_worker_begin();
+	MemoryContextSwitchTo(cxt);
+	server = mls_server_load_online(serverid);
+	if (server->log_table != NULL)
+	{
+		mls_log_table_prepare(server, first, last);
+		(void) mls_log_table_insert(server, records);
+	}
+	mls_worker_commit();
+	MemoryContextSwitchTo(cxt);
+}
+
+/* Write down where users look that records of a deployment were not written. In a transaction. */
+static void
+note_unwritten(const MlsRecord *record, const char *message)
+{
+	MlsServer *server = mls_server_load_online(record->serverid);
+
+	server->deployment = record->deployment[0] == '\0' ? NULL : unconstify(char *, &record->deployment[0]);
+	server->is_shadow = record->traffic == MLS_TRAFFIC_SHADOW;
+	mls_entry_note_unlogged(server, message);
+}
+
+/* What was raised, out of the transaction; ends the process if that is what it says. */
+static ErrorData *
+catch_error(MemoryContext cxt)
+{
+	ErrorData *error;
+
+	MemoryContextSwitchTo(cxt);
+	error = CopyErrorData();
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+		PG_RE_THROW();
+	FlushErrorState();
+	mls_worker_abort();
+	MemoryContextSwitchTo(cxt);
+	return error;
+}
+
+/* NULL, or why they could not be written. */
+static ErrorData *
+try_write(Oid serverid, List *records, MemoryContext cxt)
+{
+	ErrorData *volatile error = NULL;
+
+	PG_TRY();
+	{
+		write_records(serverid, records, cxt);
+	}
+	PG_CATCH();
+	{
+		error = catch_error(cxt);
+	}
+	PG_END_TRY();
+	return error;
+}
+
+static void
+give_up(const MlsRecord *record, const ErrorData *reason, MemoryContext cxt)
+{
+	PG_TRY();
+	{
+		mls_worker_begin();
+		MemoryContextSwitchTo(cxt);
+		note_unwritten(record, reason->message);
+		mls_worker_commit();
+		MemoryContextSwitchTo(cxt);
+	}
+	PG_CATCH();
+	{
+		(void) catch_error(cxt); /* the server is gone */
+	}
+	PG_END_TRY();
+}
+
+/* One bad record must not take the others along: when they cannot be written together, each is tried by itself. */
+static void
+write_batch(const Batch *batch, MemoryContext cxt)
+{
+	ErrorData *error = try_write(batch->serverid, batch->records, cxt);
+	bool told = false;
+	ListCell *lc;
+
+	if (error == NULL)
+		return;
+	foreach (lc, batch->records)
+	{
+		if (list_length(batch->records) > 1)
+			error = try_write(batch->serverid, list_make1(lfirst(lc)), cxt);
+		if (error == NULL)
+			continue;
+		give_up(lfirst(lc), error, cxt);
+		if (!told)
+			ereport(LOG, errcode(error->sqlerrcode), errmsg("could not write an inference log: %s", error->message));
+		told = true;
+	}
+}
+
+/* True when there was something. */
+static bool
+write_logs(MemoryContext cxt)
+{
+	List *batches = take_records();
+	ListCell *lc;
+
+	foreach (lc, batches)
+		write_batch(lfirst(lc), cxt);
+	return batches != NIL;
+}
+
+static void
+send_copies(void)
+{
+	MlsRecord *record;
+
+	while (mls_shadow_has_room() && (record = mls_queue_pop(MLS_RECORD_SHADOW)) != NULL)
+	{
+		mls_shadow_send(record);
+		pfree(record);
+	}
+	mls_shadow_advance();
+}
+
+/* The owner's servers that have a log, as oids. In a transaction. */
+static List *
+logged_servers(MemoryContext cxt)
+{
+	static const char sql[] =
+		"SELECT s.oid FROM pg_catalog.pg_foreign_server s JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = "
+		"s.srvfdw "
+		"WHERE w.fdwname = 'ml_score' AND s.srvowner = $1 AND EXISTS "
+		"(SELECT FROM pg_catalog.unnest(s.srvoptions) AS o WHERE pg_catalog.starts_with(o, 'log_table='))";
+	Oid types[] = {OIDOID};
+	Datum values[] = {ObjectIdGetDatum(GetUserId())};
+	List *servers = NIL;
+	MemoryContext old;
+
+	if (SPI_connect() != SPI_OK_CONNECT || SPI_execute_with_args(sql, 1, types, values, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not list the servers with an inference log");
+	old = MemoryContextSwitchTo(cxt);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool isnull;
+
+		servers = lappend_oid(
+			servers, DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull)));
+	}
+	MemoryContextSwitchTo(old);
+	SPI_finish();
+	return servers;
+}
+
+static void
+expire_partitions(Oid serverid, MemoryContext cxt)
+{
+	PG_TRY();
+	{
+		MlsServer *server;
+		int n;
+
+		mls_worker_begin();
+		MemoryContextSwitchTo(cxt);
+		server = mls_server_load_online(serverid);
+		n = server->log_table == NULL ? 0 : mls_log_table_expire(server);
+		mls_worker_commit();
+		MemoryContextSwitchTo(cxt);
+		if (n > 0)
+			ereport(DEBUG1, errmsg_internal("dropped %d partitions of the log of server \"%s\"", n, server->name));
+	}
+	PG_CATCH();
+	{
+		ErrorData *error = catch_error(cxt);
+
+		ereport(LOG, errcode(error->sqlerrcode),
+				errmsg("could not drop old partitions of an inference log: %s", error->message));
+	}
+	PG_END_TRY();
+}
+
+/* Drop what is old enough, if it is time for that. */
+static void
+expire(TimestampTz *expired_at, MemoryContext cxt)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	List *servers;
+	ListCell *lc;
+
+	if (!TimestampDifferenceExceeds(*expired_at, now, EXPIRE_MS))
+		return;
+	*expired_at = now;
+	mls_worker_begin();
+	servers = logged_servers(cxt);
+	mls_worker_commit();
+	MemoryContextSwitchTo(cxt);
+	foreach (lc, servers)
+		expire_partitions(lfirst_oid(lc), cxt);
+}
+
+static void
+inference_main(const MlsWorker *worker)
+{
+	MemoryContext cxt = AllocSetContextCreate(TopMemoryContext, "ml_score inference log", ALLOCSET_DEFAULT_SIZES);
+	uint32 wait_event = WaitEventExtensionNew("MlScoreInferenceLog");
+	TimestampTz expired_at = 0;
+
+	if (!mls_queue_attach(worker->owner))
+		ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+						errmsg("there is no room for another owner of inference logs")));
+	for (;;)
+	{
+		bool wrote;
+
+		MemoryContextReset(cxt);
+		MemoryContextSwitchTo(cxt);
+		wrote = write_logs(cxt);
+		send_copies();
+		expire(&expired_at, cxt);
+		if (mls_shadow_is_busy())
+			mls_exchange_sleep(PAUSE_MS);
+		else
+			(void) mls_worker_sleep(wrote ? 0 : IDLE_MS, wait_event);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+static const MlsWorkerKind kind = {
+	.name = "inference log",
+	.wanted =
+		"SELECT DISTINCT s.srvowner::bigint, 'inference log'::text, s.srvowner, 1, 0::bigint FROM pg_foreign_server s "
+		"JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw, unnest(s.srvoptions) AS o "
+		"WHERE w.fdwname = 'ml_score' AND (starts_with(o, 'log_table=') OR starts_with(o, 'shadow_deployment='))",
+	.main = inference_main};
+
+void
+mls_inference_init(void)
+{
+	mls_queue_init();
+	mls_worker_register(&kind);
+}
