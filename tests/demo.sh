@@ -102,8 +102,9 @@ ORDER BY id LIMIT 5;'
 
 measure() {
 	title "How large should batches be? Measured on these rows"
-	show "SELECT * FROM ml_score.profile('diamond_price',
+	show "CREATE TABLE measured AS SELECT * FROM ml_score.profile('diamond_price',
     'SELECT carat, cut, color, clarity, depth, \"table\", x, y, z FROM diamonds LIMIT 10000', '{100,500,2000}', '{1,2,4}');"
+	show "TABLE measured;"
 	show "SELECT * FROM ml_score.stat_endpoint;"
 }
 
@@ -171,10 +172,17 @@ stream_events() {
 	show "SELECT stream, partition, state, next_offset, lag, events_per_second, rows, dead_letters FROM ml_score.stat_stream;"
 }
 
+# What was done here as a page, with drift of the dearer half against the cheaper one.
+make_report() {
+	quietly "SELECT ml_score.report(title => 'Diamonds', profile => 'TABLE measured',
+		baseline => 'SELECT carat, cut, clarity FROM diamonds WHERE price < 2401', current => 'SELECT carat, cut, clarity FROM diamonds WHERE price >= 2401')" >"$RUN/report.html"
+}
+
 tell() {
 	title "Done in $SECONDS s. It is all still running:"
 	cat <<-EOF
 		connect:  $PGBIN/psql -h $PGHOST -U postgres demo
+		a page:   psql -XAtc "SELECT ml_score.report()" > report.html; here is one with drift and a profile: $RUN/report.html
 		stop:     tests/demo.sh --stop
 	EOF
 	[ -z "$streams" ] || [ -n "$batch" ] || tell_streams
@@ -227,6 +235,7 @@ else
 	measure
 	await_job
 	[ -z "$streams" ] || stream_events
+	make_report
 fi
 if [ -z "$once" ]; then
 	echo "$RUN" >"$WORK/demo.run"

@@ -17,6 +17,8 @@ is "$(stats_of "plain$PGVER" connections)" 1 "over one connection"
 is "$(sql "SELECT f(1, 'a', 'b', 'c', 1, 1, 1, 1, 1)" 2>/dev/null)" 45 "a single call"
 is "$(sql "SELECT f(1, 'a', 'b', 'c', 1, 1, 1, 1, 1); SELECT server, requests FROM ml_score.stat_endpoint" 2>/dev/null | tail -n 1)" "f|1" \
 	"stat_endpoint shows what this session sent"
+like "$(sql "SELECT f(1, 'a', 'b', 'c', 1, 1, 1, 1, 1); SELECT ml_score.report()" 2>/dev/null)" "This session alone: shared_preload_libraries does not have ml_score" \
+	"and so does ml_score.report"
 like "$(sql_error "SELECT f(1, 'a', 'b', 'c', 1, 1, 1, 1, 1); SET ml_score.nonsense = 1")" "42602|invalid configuration parameter" \
 	"the prefix ml_score is reserved once the library is loaded"
 like "$(sql "ALTER SERVER f OPTIONS (ADD log_table 'public.f_log', ADD shadow_deployment 'green')" 2>&1)" "WARNING: +requests to server \"f\" are neither logged nor copied in this server" \

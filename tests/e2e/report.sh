@@ -29,6 +29,17 @@ like "$(look section empty.html endpoints)" "No endpoint that you may see was as
 like "$(cat "$dir/empty.html")" "There is nothing to show yet" "that says so"
 is "$(look text empty.html)" ok "it is well-formed, ASCII, self-contained and accessible"
 
+# The same page whatever the database's encoding and the client's; bytes that are no text in an encoding do no harm.
+for encoding in LATIN1 SQL_ASCII; do
+	sql "CREATE DATABASE report_$encoding ENCODING $encoding TEMPLATE template0 LOCALE 'C'"
+	PGDATABASE=report_${encoding,,} sql "CREATE EXTENSION ml_score"
+	PGDATABASE=report_${encoding,,} PGCLIENTENCODING=SQL_ASCII page $encoding "title => convert_from('\\xe9e282ac'::bytea, 'SQL_ASCII')"
+	is "$(look text $encoding.html)" ok "in a database in $encoding"
+	sql "DROP DATABASE report_$encoding WITH (FORCE)"
+done
+like "$(cat "$dir/LATIN1.html")" '<h1>&#233;&#226;&#65533;&#172;</h1>' "its characters are those that they are there"
+like "$(cat "$dir/SQL_ASCII.html")" '<h1>&#65533;&#8364;</h1>' "or read as UTF-8"
+
 # Something of everything. Names and errors are hostile.
 fast_function f "/tag/report/latency/3ms"
 diamonds_table 4000

@@ -46,6 +46,8 @@ def complaints(path):
             yield "a heading says not of what"
         if element.tag == "section" and element.find(".//figure") is not None and element.find(".//table") is None:
             yield f"section {element.get('id')} has a chart and no table"
+    if b"Content-Security-Policy" not in data:
+        yield "it does not tell the browser to load nothing"
     if re.search(rb"url\(|@import|javascript:", data):
         yield "the style asks for something else"
 
