@@ -79,6 +79,32 @@ SELECT public.try($$SELECT ml_score.function_validator(0)$$);
 SELECT public.try($$SELECT ml_score.call_handler()$$);
 RESET ROLE;
 
+-- operators of one's own, first in the search_path, run as oneself and no one else
+SET ROLE ml_score_maker;
+CREATE FUNCTION mine(text, text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_user <> 'ml_score_maker' THEN RAISE 'run as %', current_user; END IF;
+    RETURN $1 OPERATOR(pg_catalog.=) $2;
+END $$;
+CREATE FUNCTION mine(bigint, bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_user <> 'ml_score_maker' THEN RAISE 'run as %', current_user; END IF;
+    RETURN $1 OPERATOR(pg_catalog.=) $2;
+END $$;
+CREATE OPERATOR = (LEFTARG = text, RIGHTARG = text, FUNCTION = mine);
+CREATE OPERATOR = (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = mine);
+SET search_path = perm, pg_catalog;
+SELECT ml_score.create_monitor('perm', custom => $$SELECT 'a' AS metric, 1 AS value$$);
+SELECT ml_score.run_monitor('perm');
+SELECT ml_score.alter_monitor('perm', min_rows => 1);
+SELECT ml_score.pause_monitor('perm');
+SELECT ml_score.purge_monitor('0');
+SELECT ml_score.purge_outbox();
+SELECT ml_score.purge();
+SELECT ml_score.drop_monitor('perm');
+SET search_path = perm;
+RESET ROLE;
+
 DROP SERVER perm_server CASCADE;
 DROP SERVER perm_late CASCADE;
 DROP SCHEMA perm CASCADE;

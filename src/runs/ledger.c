@@ -38,12 +38,16 @@ tables_owner(void)
 	return owner;
 }
 
+/* A plan is made anew where the search_path is not that of its making: it has to be ours as long as statements run. */
 void
 mls_ledger_open(MlsLedger *ledger)
 {
 	Oid owner = tables_owner();
 
 	GetUserIdAndSecContext(&ledger->userid, &ledger->context);
+	ledger->nest_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
 	SetUserIdAndSecContext(owner, ledger->context | SECURITY_LOCAL_USERID_CHANGE);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
@@ -54,22 +58,17 @@ mls_ledger_close(const MlsLedger *ledger)
 {
 	SPI_finish();
 	SetUserIdAndSecContext(ledger->userid, ledger->context);
+	AtEOXact_GUC(false, ledger->nest_level);
 }
 
-/* A plan keeps the search_path of its making. */
 static void
 prepare(MlsStatement *statement)
 {
-	int level = NewGUCNestLevel();
-	SPIPlanPtr plan;
+	SPIPlanPtr plan = SPI_prepare(statement->text, statement->nargs, statement->types);
 
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
-	plan = SPI_prepare(statement->text, statement->nargs, statement->types);
 	if (plan == NULL || SPI_keepplan(plan) != 0)
 		elog(ERROR, "could not prepare \"%s\": %s", statement->text, SPI_result_code_string(SPI_result));
 	statement->plan = plan;
-	AtEOXact_GUC(false, level);
 }
 
 uint64

@@ -26,9 +26,13 @@ typedef struct MlsLedger
 {
 	Oid userid;
 	int context;
+	int nest_level;
 } MlsLedger;
 
-/* Become the tables' owner, with SPI connected; and who one was. An error in between is cleaned up by its transaction. */
+/*
+ * Become the tables' owner, with SPI connected and a search_path of pg_catalog; and who one was. An error in between is
+ * cleaned up by its transaction.
+ */
 extern void mls_ledger_open(MlsLedger *ledger);
 extern void mls_ledger_close(const MlsLedger *ledger);
 
