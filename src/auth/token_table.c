@@ -6,13 +6,10 @@
 #include "auth/token_table.h"
 
 #include "miscadmin.h"
-#include "ml_score.h"
-#include "storage/ipc.h"
+#include "shared_memory.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "utils/memutils.h"
-
-#define TRANCHE "ml_score tokens"
 
 /* Entries of a backend without shared memory. */
 #define OWN_ENTRIES 16
@@ -22,9 +19,6 @@ typedef struct TableHeader
 {
 	uint8 salt[MLS_TOKEN_SALT_SIZE];
 } TableHeader;
-
-static shmem_request_hook_type previous_request_hook;
-static shmem_startup_hook_type previous_startup_hook;
 
 static TableHeader *header; /* NULL: not made yet */
 static MlsCacheKey *keys;
@@ -65,41 +59,29 @@ fill_blank(int count)
 		ConditionVariableInit(&entries[i].fetched);
 }
 
-static void
-request_shmem(void)
+static Size
+shared_size(void)
 {
-	if (previous_request_hook)
-		previous_request_hook();
-	RequestAddinShmemSpace(table_bytes(mls_max_tokens));
-	RequestNamedLWLockTranche(TRANCHE, 1);
+	return table_bytes(mls_max_tokens);
 }
 
 static void
-startup_shmem(void)
+attach_shmem(LWLock *lock)
 {
 	bool found;
-	char *memory;
 
-	if (previous_startup_hook)
-		previous_startup_hook();
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	memory = ShmemInitStruct("ml_score tokens", table_bytes(mls_max_tokens), &found);
-	place(memory, mls_max_tokens);
+	place(ShmemInitStruct("ml_score tokens", shared_size(), &found), mls_max_tokens);
 	if (!found)
 		fill_blank(mls_max_tokens);
-	shared_lock = &GetNamedLWLockTranche(TRANCHE)->lock;
-	LWLockRelease(AddinShmemInitLock);
+	shared_lock = lock;
 }
+
+static const MlsSharedMemory shared_memory = {"ml_score tokens", shared_size, attach_shmem};
 
 void
 mls_token_cache_init(void)
 {
-	if (!mls_preloaded)
-		return;
-	previous_request_hook = shmem_request_hook;
-	shmem_request_hook = request_shmem;
-	previous_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = startup_shmem;
+	mls_shared_memory_register(&shared_memory);
 }
 
 /* Without shared memory, have memory of our own. */

@@ -4,13 +4,13 @@
 #include "stream/status.h"
 
 #include "miscadmin.h"
+#include "shared_memory.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "storage/shmem.h"
 
-#define TRANCHE "ml_score streams"
 #define RATE_SECONDS 10
 
 typedef struct Shared
@@ -19,9 +19,6 @@ typedef struct Shared
 	int capacity;
 	MlsStreamStatus entries[FLEXIBLE_ARRAY_MEMBER];
 } Shared;
-
-static shmem_request_hook_type previous_request_hook;
-static shmem_startup_hook_type previous_startup_hook;
 
 static Shared *shared;
 static LWLock *lock;
@@ -34,41 +31,25 @@ shared_size(void)
 }
 
 static void
-request_shmem(void)
-{
-	if (previous_request_hook)
-		previous_request_hook();
-	RequestAddinShmemSpace(shared_size());
-	RequestNamedLWLockTranche(TRANCHE, 1);
-}
-
-static void
-startup_shmem(void)
+attach_shmem(LWLock *part_lock)
 {
 	bool found;
 
-	if (previous_startup_hook)
-		previous_startup_hook();
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	shared = ShmemInitStruct("ml_score streams", shared_size(), &found);
 	if (!found)
 	{
 		memset(shared, 0, shared_size());
 		shared->capacity = mls_max_stream_partitions;
 	}
-	lock = &GetNamedLWLockTranche(TRANCHE)->lock;
-	LWLockRelease(AddinShmemInitLock);
+	lock = part_lock;
 }
+
+static const MlsSharedMemory shared_memory = {"ml_score streams", shared_size, attach_shmem};
 
 void
 mls_status_init(void)
 {
-	if (!mls_preloaded)
-		return;
-	previous_request_hook = shmem_request_hook;
-	shmem_request_hook = request_shmem;
-	previous_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = startup_shmem;
+	mls_shared_memory_register(&shared_memory);
 }
 
 void

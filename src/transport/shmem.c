@@ -7,7 +7,7 @@
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "storage/ipc.h"
+#include "shared_memory.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "transport/shmem.h"
@@ -16,47 +16,32 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
-#define TRANCHE "ml_score"
-
-static shmem_request_hook_type previous_request_hook;
-static shmem_startup_hook_type previous_startup_hook;
-
 static HTAB *shared_entries; /* NULL: not preloaded */
 static LWLock *shared_lock;	 /* for which entries there are */
 static HTAB *own_entries;
 
-static void
-request_shmem(void)
+static Size
+shared_size(void)
 {
-	if (previous_request_hook)
-		previous_request_hook();
-	RequestAddinShmemSpace(hash_estimate_size(mls_max_endpoints, sizeof(MlsEntry)));
-	RequestNamedLWLockTranche(TRANCHE, 1);
+	return hash_estimate_size(mls_max_endpoints, sizeof(MlsEntry));
 }
 
 static void
-startup_shmem(void)
+attach_shmem(LWLock *lock)
 {
 	HASHCTL control = {.keysize = sizeof(MlsEntryKey), .entrysize = sizeof(MlsEntry)};
 
-	if (previous_startup_hook)
-		previous_startup_hook();
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	shared_entries = ShmemInitHash("ml_score endpoints", mls_max_endpoints, mls_max_endpoints, &control,
 								   HASH_ELEM | HASH_BLOBS | HASH_FIXED_SIZE);
-	shared_lock = &GetNamedLWLockTranche(TRANCHE)->lock;
-	LWLockRelease(AddinShmemInitLock);
+	shared_lock = lock;
 }
+
+static const MlsSharedMemory shared_memory = {"ml_score", shared_size, attach_shmem};
 
 void
 mls_shmem_init(void)
 {
-	if (!mls_preloaded)
-		return;
-	previous_request_hook = shmem_request_hook;
-	shmem_request_hook = request_shmem;
-	previous_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = startup_shmem;
+	mls_shared_memory_register(&shared_memory);
 }
 
 /* 0 stands for no name. */

@@ -6,13 +6,13 @@
 #include <signal.h>
 
 #include "miscadmin.h"
+#include "shared_memory.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "storage/shmem.h"
 
-#define TRANCHE "ml_score workers"
 #define MESSAGES 64
 #define HOLDS 64
 #define HOLD_SECONDS 5
@@ -47,9 +47,6 @@ typedef struct Shared
 	MlsWorkerStatus *statuses; /* free: dboid is InvalidOid */
 } Shared;
 
-static shmem_request_hook_type previous_request_hook;
-static shmem_startup_hook_type previous_startup_hook;
-
 static Shared *shared; /* NULL: not preloaded */
 static LWLock *lock;   /* for all of it */
 static Presence *own_presence;
@@ -65,22 +62,10 @@ shared_size(void)
 }
 
 static void
-request_shmem(void)
-{
-	if (previous_request_hook)
-		previous_request_hook();
-	RequestAddinShmemSpace(shared_size());
-	RequestNamedLWLockTranche(TRANCHE, 1);
-}
-
-static void
-startup_shmem(void)
+attach_shmem(LWLock *part_lock)
 {
 	bool found;
 
-	if (previous_startup_hook)
-		previous_startup_hook();
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	shared = ShmemInitStruct("ml_score workers", shared_size(), &found);
 	if (!found)
 	{
@@ -90,17 +75,15 @@ startup_shmem(void)
 		shared->statuses =
 			(MlsWorkerStatus *) ((char *) shared->presences + shared->capacity * MAXALIGN(sizeof(Presence)));
 	}
-	lock = &GetNamedLWLockTranche(TRANCHE)->lock;
-	LWLockRelease(AddinShmemInitLock);
+	lock = part_lock;
 }
+
+static const MlsSharedMemory shared_memory = {"ml_score workers", shared_size, attach_shmem};
 
 void
 mls_worker_shmem_init(void)
 {
-	previous_request_hook = shmem_request_hook;
-	shmem_request_hook = request_shmem;
-	previous_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = startup_shmem;
+	mls_shared_memory_register(&shared_memory);
 }
 
 static void
