@@ -71,7 +71,7 @@ struct MlsEventDecoder
 	MlsPathItem *items;
 
 	int raw_column;
-	struct MlsCsvReader *csv;
+	struct MlsCsvColumns *csv;
 	struct MlsAvroReader *avro;
 };
 

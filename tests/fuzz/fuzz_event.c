@@ -1,5 +1,5 @@
 /*
- * fuzz_event.c - libFuzzer on what streams bring: Avro values and schemas, gzip, paths into JSON, times. See run.sh.
+ * fuzz_event.c - libFuzzer on what streams bring: Avro values and schemas, CSV, gzip, paths into JSON, times. See run.sh.
  *
  * The input's first byte says who reads the rest. What Avro becomes must be JSON, within its limit; a value found by a
  * path must lie inside the event.
@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "codec/avro_schema.h"
+#include "codec/csv_record.h"
 #include "codec/decode_time.h"
 #include "codec/event_path.h"
 #include "codec/gunzip.h"
@@ -104,6 +105,36 @@ fuzz_path(const char *text, size_t len)
 	}
 }
 
+/* Fields must lie in the body or in the buffer, and be no longer than the body together. */
+static void
+fuzz_csv(const char *text, size_t len)
+{
+	static const MlsCsvDialect dialects[] = {{',', '"', '"'}, {';', '\'', '\\'}, {'\t', '"', '\\'}, {'|', '|', '|'}};
+	MlsCsvReader csv;
+	size_t total = 0;
+	bool more = true;
+
+	if (len == 0)
+		return;
+	mls_csv_init(&csv, dialects[(unsigned char) *text % lengthof(dialects)], 1);
+	mls_csv_start(&csv, text + 1, len - 1);
+	while (mls_csv_next(&csv, &more) == NULL && more)
+	{
+		for (int i = 0; i < csv.nfields; i++)
+		{
+			const MlsSpan *field = &csv.fields[i].text;
+			const char *from = csv.fields[i].copied >= 0 ? csv.scratch.data : text;
+			const char *to = csv.fields[i].copied >= 0 ? csv.scratch.data + csv.scratch.len : text + len;
+
+			if (field->start < from || field->start + field->len > to)
+				abort();
+			total += field->len;
+		}
+		if (csv.nfields == 0 || total > len)
+			abort();
+	}
+}
+
 static void
 fuzz_time(const char *text, size_t len)
 {
@@ -146,6 +177,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		case 12:
 			mls_gunzip(text, size - 1, LIMIT, &out, &out_len);
+			break;
+		case 13:
+			fuzz_csv(text, size - 1);
 			break;
 		default:
 			fuzz_avro(text, size - 1, data[0] % 16);

@@ -53,6 +53,7 @@ seed_event() {
 	printf '\12$.a["b"][2].c\0{"a": {"b": [1, 2, {"c": "x"}]}, "A": 1}' >"$DIR/corpus_event/path"
 	printf '\0132026-03-02T10:00:00.123456+01:30' >"$DIR/corpus_event/time"
 	printf '\0131700000000.25' >"$DIR/corpus_event/number"
+	printf '\15\0a,"b ""c"""\r\n\n"x\ny",\n' >"$DIR/corpus_event/csv"
 	{ printf '\14'; printf '{"a": 1}' | gzip -n; } >"$DIR/corpus_event/gzip"
 }
 
@@ -61,7 +62,7 @@ cd "$ROOT"
 for target; do
 	case $target in
 	codec) build codec find_results reshape json_read json_write json_number swagger swagger_node swagger_rows ;;
-	event) build event avro_schema avro_resolve avro_json decode_time event_path gunzip key_hint json_read json_write json_number ;;
+	event) build event avro_schema avro_resolve avro_json decode_time event_path gunzip csv_record key_hint json_read json_write json_number ;;
 	*) echo "unknown target $target" >&2 && exit 2 ;;
 	esac
 	"seed_$target"
