@@ -32,14 +32,22 @@ enum
 	PARALLEL,
 	BREAKER,
 	LAST_ERROR,
-	LAST_ERROR_AT
+	LAST_ERROR_AT,
+	LOGGED,
+	LOG_DROPPED,
+	SHADOW_DROPPED,
+	SERVER_ALONE,
+	SHADOW
 };
 
+/* The first column tells the lines of a server apart: the deployment, and whether it is the shadow. */
 static const char query[] =
-	"SELECT server, requests, rows, bytes_sent, bytes_received, retries, throttled, failed, p50_ms, p95_ms, p99_ms, "
-	"max_ms, "
-	"in_flight, batch_rows, parallel_requests, breaker, last_error, extract(epoch FROM last_error_at)::float8 "
-	"FROM ml_score.stat_endpoint ORDER BY server COLLATE \"C\"";
+	"SELECT pg_catalog.concat(server, CASE WHEN deployment IS NOT NULL THEN pg_catalog.concat(' / ', deployment) END, "
+	"CASE WHEN shadow THEN ' (shadow)' END), requests, rows, bytes_sent, bytes_received, retries, throttled, failed, "
+	"p50_ms, "
+	"p95_ms, p99_ms, max_ms, in_flight, batch_rows, parallel_requests, breaker, last_error, "
+	"extract(epoch FROM last_error_at)::float8, logged, log_dropped, shadow_dropped, server, shadow "
+	"FROM ml_score.stat_endpoint ORDER BY server COLLATE \"C\", deployment COLLATE \"C\" NULLS FIRST, shadow";
 
 static double
 sum(const MlsRows *rows, int column)
@@ -242,8 +250,10 @@ table_endpoints(StringInfo out, const MlsRows *rows)
 static void
 table_errors(StringInfo out, const MlsRows *rows)
 {
-	mls_table_open(out, "Errors and traffic",
-				   "Server|#Tried again|#Throttled|#Given up|#Sent|#Received|Last error at|Last error");
+	mls_table_open(
+		out, "Errors and traffic",
+		"Server|#Tried again|#Throttled|#Given up|#Sent|#Received|#Logged|#Not logged|#Not shadowed|Last error at|"
+		"Last error");
 	for (int i = 0; i < Min(rows->nrows, MOST_ENDPOINTS); i++)
 	{
 		mls_table_row(out);
@@ -252,6 +262,8 @@ table_errors(StringInfo out, const MlsRows *rows)
 			mls_table_number(out, mls_units_count(mls_rows_number(rows, i, j)));
 		mls_table_number(out, mls_units_bytes(mls_rows_number(rows, i, BYTES_SENT)));
 		mls_table_number(out, mls_units_bytes(mls_rows_number(rows, i, BYTES_RECEIVED)));
+		for (int j = LOGGED; j <= SHADOW_DROPPED; j++)
+			mls_table_number(out, mls_units_count(mls_rows_number(rows, i, j)));
 		mls_table_time(out, mls_units_time(mls_rows_number(rows, i, LAST_ERROR_AT)));
 		mls_table_text(out, mls_html_clip(mls_rows_text(rows, i, LAST_ERROR), ERROR_CHARACTERS));
 		mls_table_row_end(out);
@@ -263,13 +275,22 @@ static void
 put_tiles(MlsPage *page, const MlsRows *rows)
 {
 	double failed = sum(rows, FAILED);
+	double scored = 0;
+	int servers = 0;
 	int open = 0;
 
 	for (int i = 0; i < rows->nrows; i++)
+	{
 		open += strcmp(mls_rows_text(rows, i, BREAKER), "closed") != 0;
-	mls_page_tile(page, mls_units_count(rows->nrows), rows->nrows == 1 ? "endpoint" : "endpoints",
+		servers +=
+			i == 0 || strcmp(mls_rows_text(rows, i, SERVER_ALONE), mls_rows_text(rows, i - 1, SERVER_ALONE)) != 0;
+		/* A shadow's rows are copies. */
+		if (strcmp(mls_rows_text(rows, i, SHADOW), "t") != 0)
+			scored += mls_rows_number(rows, i, ROWS);
+	}
+	mls_page_tile(page, mls_units_count(servers), servers == 1 ? "endpoint" : "endpoints",
 				  open > 0 ? MLS_BAD : MLS_PLAIN);
-	mls_page_tile(page, mls_units_short(sum(rows, ROWS)), "rows scored", MLS_PLAIN);
+	mls_page_tile(page, mls_units_short(scored), "rows scored", MLS_PLAIN);
 	mls_page_tile(page, mls_units_count(failed), "requests given up", failed > 0 ? MLS_WARN : MLS_GOOD);
 }
 

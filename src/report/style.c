@@ -60,7 +60,7 @@ const char mls_page_style[] =
 	"th,td{text-align:left;vertical-align:top;padding:7px 14px 7px 0;border-bottom:1px solid var(--line)}\n"
 	"th:last-child,td:last-child{padding-right:0}\n"
 	"thead th{color:var(--soft);font-size:12.5px;font-weight:600;vertical-align:bottom}\n"
-	"tbody th{font-weight:600;overflow-wrap:anywhere;min-width:6em}.n{text-align:right}\n"
+	"tbody th{font-weight:600;overflow-wrap:anywhere;min-width:8em}.n{text-align:right}\n"
 	"td.n,.t{white-space:nowrap}td:not([class]):last-child{min-width:11em;overflow-wrap:anywhere}\n"
 	".badge{display:inline-block;padding:0 9px;border-radius:9px;font-size:12.5px;font-weight:600;\n"
 	"white-space:nowrap;color:var(--plain);background:var(--plain-back)}\n"

@@ -44,7 +44,7 @@ port=$(free_port)
 start_peer postgres_exporter "$port" env DATA_SOURCE_NAME="postgresql://exporter@/$PGDATABASE?host=$PGHOST&port=$PGPORT&sslmode=disable" \
 	"$CACHE/postgres_exporter/usr/bin/prometheus-postgres-exporter" --web.listen-address="127.0.0.1:$port" --extend.query-path="$queries" --disable-default-metrics --disable-settings-metrics
 answers_http postgres_exporter
-sql "SELECT count(f($DIAMOND)) FROM diamonds" >/dev/null
+sql "SELECT count(f($DIAMOND)) FROM diamonds; ALTER SERVER f OPTIONS (ADD deployment 'blue'); SELECT count(f($DIAMOND)) FROM diamonds WHERE id <= 10; ALTER SERVER f OPTIONS (DROP deployment)" >/dev/null
 scrape() {
 	curl -sS -m 30 "$(peer_url postgres_exporter)/metrics"
 }
@@ -55,9 +55,10 @@ unlike "$(cat "$RUN/peers/postgres_exporter.log")" 'level=(error|warn)|err=' "an
 value() {
 	grep -F "$1" <<<"$scraped" | sed 's/.* //' | head -n 1
 }
-is "$(value 'ml_score_endpoint_rows_total{endpoint="f",')" "$(sql "SELECT rows FROM ml_score.stat_endpoint WHERE server = 'f'")" "rows, as the view has them"
-is "$(value 'ml_score_endpoint_failed_total{endpoint="odd \"name\"",')" "$(sql "SELECT failed FROM ml_score.stat_endpoint WHERE server LIKE 'odd%'")" "of any name"
-is "$(grep -c '^ml_score_endpoint_latency_seconds{endpoint="f"' <<<"$scraped")" 4 "latencies by quantile"
+is "$(value 'ml_score_endpoint_rows_total{deployment="",endpoint="f",')" "$(sql "SELECT rows FROM ml_score.stat_endpoint WHERE server = 'f' AND deployment IS NULL")" "rows, as the view has them"
+is "$(value 'ml_score_endpoint_failed_total{deployment="",endpoint="odd \"name\"",')" "$(sql "SELECT failed FROM ml_score.stat_endpoint WHERE server LIKE 'odd%'")" "of any name"
+is "$(value 'ml_score_endpoint_rows_total{deployment="blue",endpoint="f",')" 10 "each deployment by itself"
+is "$(grep -c '^ml_score_endpoint_latency_seconds{.*endpoint="f"' <<<"$scraped")" 8 "latencies by quantile"
 is "$(grep '^ml_score_stream_rows_total{' <<<"$scraped" | awk '{ n += $NF } END { print n }')" 500 "rows of a stream's partitions"
 is "$(value 'ml_score_batch_jobs{endpoint="night",')" 1 "batch jobs by state"
 is "$(value 'ml_score_monitor_breached{monitor="rows",')" 1 "a monitor's signal"
