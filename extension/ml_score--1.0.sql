@@ -980,6 +980,34 @@ COMMENT ON COLUMN ml_score.batch_missing."row" IS 'number of the row in it, from
 COMMENT ON COLUMN ml_score.batch_missing.key IS 'the values of the jobs key, as text';
 COMMENT ON SEQUENCE ml_score.batch_job_id_seq IS 'numbers of batch jobs';
 
+CREATE FUNCTION ml_score.progress_batch(
+    OUT pid integer, OUT job bigint, OUT state text, OUT done bigint, OUT total bigint)
+RETURNS SETOF record
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'mls_progress_batch';
+COMMENT ON FUNCTION ml_score.progress_batch() IS 'what workers of batch jobs say of their step, for the view ml_score.progress_batch';
+
+CREATE VIEW ml_score.progress_batch WITH (security_invoker = true) AS
+    SELECT j.id AS job, j.server, j.state, p.pid,
+        CASE WHEN p.pid IS NULL THEN NULL WHEN p.state OPERATOR(pg_catalog.=) 'exporting' THEN 'rows' ELSE 'bytes' END AS unit,
+        p.done, p.total,
+        CASE WHEN p.total OPERATOR(pg_catalog.>) 0 THEN
+            least(pg_catalog.round(100.0 OPERATOR(pg_catalog.*) p.done OPERATOR(pg_catalog./) p.total, 1),
+                CASE WHEN p.state OPERATOR(pg_catalog.=) 'exporting' THEN 99.9 ELSE 100.0 END) END AS percent
+    FROM ml_score.batch_job j LEFT JOIN ml_score.progress_batch() p
+        ON p.job OPERATOR(pg_catalog.=) j.id AND p.state OPERATOR(pg_catalog.=) j.state
+    WHERE j.state NOT IN ('completed', 'failed', 'cancelled');
+GRANT SELECT ON ml_score.progress_batch TO PUBLIC;
+COMMENT ON VIEW ml_score.progress_batch IS
+'a line for each batch job that has not ended, of those that the caller sees in ml_score.batch_job, with how far its step is. Of submitting and running nothing is known: Azure does not say.';
+COMMENT ON COLUMN ml_score.progress_batch.job IS 'the job''s number';
+COMMENT ON COLUMN ml_score.progress_batch.server IS 'name of the server of TYPE batch';
+COMMENT ON COLUMN ml_score.progress_batch.state IS 'the step that it is in';
+COMMENT ON COLUMN ml_score.progress_batch.pid IS 'process that does it; NULL: none does now';
+COMMENT ON COLUMN ml_score.progress_batch.unit IS 'of what done and total are: rows when exporting, bytes of the results when downloading or loading';
+COMMENT ON COLUMN ml_score.progress_batch.done IS 'so much of the step is done';
+COMMENT ON COLUMN ml_score.progress_batch.total IS 'of so much; when exporting the planner''s estimate, or done once that is more';
+COMMENT ON COLUMN ml_score.progress_batch.percent IS 'done of total; NULL: not known. 100 is for what was counted: an export, whose end is estimated, shows 99.9 at most';
+
 CREATE FUNCTION ml_score.submit_batch(server name, query text DEFAULT NULL, input text DEFAULT NULL,
     target regclass DEFAULT NULL, key text[] DEFAULT NULL, send_key boolean DEFAULT false,
     format text DEFAULT 'csv', rows_per_file integer DEFAULT 10000, gzip boolean DEFAULT false,

@@ -8,10 +8,18 @@
 
 #include "batch/download.h"
 
+#include "batch/progress.h"
 #include "miscadmin.h"
 
 #define PART_BYTES (4 * 1024 * 1024)
 #define PARALLEL 4
+
+typedef struct Fetch
+{
+	MlsDownload *download;
+	const MlsJob *job;
+	int64 total; /* bytes */
+} Fetch;
 
 /* A part that is being fetched. */
 typedef struct Part
@@ -20,9 +28,9 @@ typedef struct Part
 	int64 len;
 } Part;
 
-/* Append one blob to the file. Parts are written in order, so a ring of them is all that is held. */
+/* Append one blob, of size bytes, to the file. Parts are written in order, so a ring of them is all that is held. */
 static void
-fetch_blob(MlsBlobStore *store, const char *path, int64 size, BufFile *data)
+fetch_blob(MlsBlobStore *store, const char *path, int64 size, Fetch *fetch)
 {
 	Part parts[PARALLEL];
 	int64 started = 0;
@@ -40,10 +48,13 @@ fetch_blob(MlsBlobStore *store, const char *path, int64 size, BufFile *data)
 			part->get = mls_blob_get(store, path, started, part->len);
 			started += part->len;
 		}
-		BufFileWrite(data, unconstify(char *, mls_blob_finish_get(store, parts[first].get, path, parts[first].len)),
+		BufFileWrite(fetch->download->data,
+					 unconstify(char *, mls_blob_finish_get(store, parts[first].get, path, parts[first].len)),
 					 parts[first].len);
 		mls_exchange_free(parts[first].get);
 		written += parts[first].len;
+		fetch->download->bytes += parts[first].len;
+		mls_batch_progress_show(fetch->job, fetch->download->bytes, fetch->total);
 		first = (first + 1) % PARALLEL;
 		n--;
 	}
@@ -56,9 +67,10 @@ compare_items(const void *a, const void *b)
 }
 
 MlsDownload *
-mls_download_folder(MlsBlobStore *store, const char *folder)
+mls_download_folder(MlsBlobStore *store, const char *folder, const MlsJob *job)
 {
 	MlsDownload *download = palloc0(sizeof(MlsDownload));
+	Fetch fetch = {.download = download, .job = job};
 	MlsBlobListing listing;
 
 	mls_blob_list(store, psprintf("%s/", folder), &listing);
@@ -73,13 +85,14 @@ mls_download_folder(MlsBlobStore *store, const char *folder)
 	download->files = palloc0(sizeof(MlsDownloadedFile) * listing.n);
 	download->data = BufFileCreateTemp(true);
 	for (int i = 0; i < listing.n; i++)
+		fetch.total += listing.items[i].size;
+	for (int i = 0; i < listing.n; i++)
 	{
 		MlsDownloadedFile *file = &download->files[download->nfiles++];
 
 		file->path = listing.items[i].name;
 		file->size = listing.items[i].size;
-		fetch_blob(store, file->path, file->size, download->data);
-		download->bytes += file->size;
+		fetch_blob(store, file->path, file->size, &fetch);
 	}
 	if (BufFileSeek(download->data, 0, 0, SEEK_SET) != 0)
 		ereport(ERROR, (errcode_for_file_access(), errmsg("could not rewind a temporary file: %m")));

@@ -4,6 +4,7 @@
 #ifndef MLS_DOWNLOAD_H
 #define MLS_DOWNLOAD_H
 
+#include "batch/job.h"
 #include "batch/blob.h"
 #include "storage/buffile.h"
 
@@ -23,10 +24,10 @@ typedef struct MlsDownload
 } MlsDownload;
 
 /*
- * Fetch all blobs below folder, by name, several parts of one at a time. Outside of a transaction. In the current
- * context. Raises when there is none.
+ * Fetch all blobs below folder, the results of job, by name, several parts of one at a time. Outside of a transaction. In
+ * the current context. Raises when there is none.
  */
-extern MlsDownload *mls_download_folder(MlsBlobStore *store, const char *folder);
+extern MlsDownload *mls_download_folder(MlsBlobStore *store, const char *folder, const MlsJob *job);
 
 extern void mls_download_close(MlsDownload *download);
 

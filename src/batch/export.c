@@ -12,6 +12,7 @@
 
 #include "access/xact.h"
 #include "batch/place.h"
+#include "batch/progress.h"
 #include "batch/row_writer.h"
 #include "batch/upload.h"
 #include "catalog/pg_type.h"
@@ -28,6 +29,8 @@
 #define BLOCK_BYTES (4 * 1024 * 1024)
 #define PARALLEL 4
 
+#define PROGRESS_ROWS 64
+
 typedef struct Export
 {
 	DestReceiver receiver; /* must be first */
@@ -38,6 +41,7 @@ typedef struct Export
 	bool open;
 	int64 file_rows;
 	int64 rows;
+	int64 expected; /* rows, as the planner estimates them */
 	int64 bytes;
 	StringInfoData keys; /* of the open file */
 	MemoryContext cxt;
@@ -100,7 +104,8 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 		open_file(export);
 	mls_row_writer_row(export->writer, slot, mls_upload_buffer(export->upload), &export->keys);
 	mls_upload_filled(export->upload);
-	export->rows++;
+	if (export->rows++ % PROGRESS_ROWS == 0)
+		mls_batch_progress_show(export->job, export->rows, Max(export->expected, export->rows));
 	if (++export->file_rows >= export->job->rows_per_file)
 		close_file(export);
 	MemoryContextSwitchTo(old);
@@ -146,6 +151,7 @@ run_query(Export *export)
 				(errcode(ERRCODE_INVALID_CURSOR_DEFINITION), errmsg("the query gives no rows: it is no SELECT")));
 	portal = SPI_cursor_open(NULL, plan, NULL, NULL, false);
 	MemoryContextSwitchTo(export->cxt);
+	export->expected = (int64) linitial_node(PlannedStmt, portal->stmts)->planTree->plan_rows;
 	export->writer = mls_row_writer(portal->tupDesc, job->format, job->keys, job->nkeys, job->send_key, job->server);
 	(void) PortalRunFetch(portal, FETCH_FORWARD, FETCH_ALL, &export->receiver);
 	if (export->open)

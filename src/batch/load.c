@@ -9,6 +9,7 @@
 
 #include "batch/load.h"
 
+#include "batch/progress.h"
 #include "batch/row_writer.h"
 #include "batch/sent_rows.h"
 #include "batch/target.h"
@@ -57,6 +58,8 @@ typedef struct Loader
 	int *raw_starts;
 	int64 *numbers; /* of the lines in their file */
 	int n;
+	int64 size;		  /* of all files */
+	int64 read;		  /* of them */
 	const char *path; /* of the file that is read */
 	int64 number;
 	MlsLoaded loaded;
@@ -604,6 +607,8 @@ load_one_file(Loader *loader, BufFile *data, const MlsDownloadedFile *file, Memo
 		buffer.len += (int) want;
 		buffer.data[buffer.len] = '\0';
 		left -= want;
+		loader->read += (int64) want;
+		mls_batch_progress_show(loader->job, loader->read, loader->size);
 		at = buffer.data;
 		while ((end = mls_csv_record_end(at, buffer.data + buffer.len, respects_quotes(loader, at), left == 0)) != NULL)
 		{
@@ -648,7 +653,7 @@ settle(Loader *loader)
 MlsLoaded
 mls_load_results(const MlsJob *job, MlsDownload *download)
 {
-	Loader loader = {.job = job, .file_field = -1, .row_field = -1};
+	Loader loader = {.job = job, .size = download->bytes, .file_field = -1, .row_field = -1};
 	MemoryContext record_cxt =
 		AllocSetContextCreate(CurrentMemoryContext, "ml_score result record", ALLOCSET_DEFAULT_SIZES);
 

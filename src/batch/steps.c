@@ -11,6 +11,7 @@
 #include "batch/export.h"
 #include "batch/job_logs.h"
 #include "batch/load.h"
+#include "batch/progress.h"
 #include "batch/service.h"
 #include "batch/worker.h"
 #include "executor/spi.h"
@@ -251,7 +252,7 @@ fetch_and_load(MlsJob *job)
 	mls_worker_commit();
 	MemoryContextSwitchTo(cxt);
 
-	download = mls_download_folder(store, mls_place_output(job));
+	download = mls_download_folder(store, mls_place_output(job), job);
 	bytes = psprintf(INT64_FORMAT, download->bytes);
 	mls_worker_begin();
 	moved = mls_job_move(job, MLS_JOB_LOADING, psprintf("%d files, %s bytes", download->nfiles, bytes),
@@ -421,6 +422,7 @@ try_step(MlsJob *job, MemoryContext cxt)
 			delay = mls_job_fault(job, error);
 	}
 	PG_END_TRY();
+	mls_batch_progress_end();
 	return delay;
 }
 

@@ -13,6 +13,7 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "batch/progress.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "commands/copy.h"
@@ -238,6 +239,7 @@ copy_lines(MlsTarget *target, const char *start, const char *end)
 	(void) addRangeTableEntryForRelation(pstate, rel, RowExclusiveLock, NULL, false, false);
 	copy = BeginCopyFrom(pstate, rel, NULL, NULL, false, read_source, target->columns,
 						 list_make1(makeDefElem("encoding", (Node *) makeString("UTF8"), -1)));
+	mls_batch_progress_again();
 	stored = (int64) CopyFrom(copy);
 	EndCopyFrom(copy);
 	free_parsestate(pstate);

@@ -79,12 +79,16 @@ sql "TRUNCATE price"
 id=$(submit)
 wait_state "$id" running
 wait_until 20 "SELECT azure_status = 'Running' FROM ml_score.batch_job WHERE id = $id"
+is "$(sql "SELECT state, pid, percent FROM ml_score.progress_batch")" "running||" "how far Azure is it does not say"
 is "$(sql "SELECT ml_score.cancel_batch($id)")" t "a running job can be cancelled"
 like "$(finish "$id")" "was cancelled" "who waits for it is told"
 is "$(job "$id" "state, azure_status")" "cancelled|Canceled" "Azure has stopped it"
 batch_no_faults
 id=$(sql "SELECT ml_score.submit_batch('pb', query => 'SELECT id, $DIAMOND, pg_sleep(0.05)::text FROM diamonds', target => 'price')")
-wait_until 20 "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'ml_score batch job'"
+wait_until 20 "SELECT state = 'exporting' AND unit = 'rows' AND done > 0 AND percent > 0 AND percent < 100 FROM ml_score.progress_batch WHERE job = $id"
+ok $? "how far an export is can be seen" "$(sql "SELECT * FROM ml_score.progress_batch")"
+sql "CREATE ROLE passer_by"
+is "$(sql "SET ROLE passer_by; SELECT (SELECT count(*) FROM ml_score.progress_batch) + (SELECT count(*) FROM ml_score.progress_batch())")" 0 "by those who see the job"
 start=$(now_ms)
 sql "SELECT ml_score.cancel_batch($id)" >/dev/null
 like "$(finish "$id")" "was cancelled" "so can one whose query runs"

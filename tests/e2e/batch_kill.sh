@@ -70,6 +70,7 @@ sql "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM p
 id=$(submit "$ROWS_FILES")
 wait_until 60 "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'ml_score batch job' AND wait_event = 'PgSleep'"
 is "$(job "$id" state)" loading "most rows are stored, not committed"
+is "$(sql "SELECT state, unit, done = total, percent FROM ml_score.progress_batch WHERE job = $id")" "loading|bytes|t|100.0" "all results are read"
 kill_worker job
 is "$(stored)" "0|0||" "and gone with the process"
 sql "DROP TRIGGER slow ON price"
