@@ -44,7 +44,7 @@ c_checked() {
 }
 
 shell_checked() {
-	find .ci/run tests -name '*.sh' -print0 -o -path .ci/run -print0 | xargs -0 shellcheck -x -P SCRIPTDIR -S warning -e SC1090,SC1091,SC2034,SC2089,SC2090,SC2154,SC2164
+	find .ci/run tests -name '*.sh' -print0 -o -path .ci/run -print0 | xargs -0 -n 16 -P 2 shellcheck -x -P SCRIPTDIR -S warning -e SC1090,SC1091,SC2034,SC2089,SC2090,SC2154,SC2164
 }
 
 check "gcc -Werror" compile gcc ""
