@@ -1916,6 +1916,17 @@ Called by the server''s owner, whose the table is. Returns the table.
 Columns: time (when the answer came), function, server, deployment (NULL: none was named), traffic (live, canary or shadow), request_id (x-ms-client-request-id; one for a request and its copy), azure_request_id (what the endpoint calls it), request_row (from 1), inputs and outputs as JSON, error (then outputs is NULL), latency_ms (of the request''s last attempt).
 Errors: undefined_object, insufficient_privilege, fdw_dynamic_parameter_value_needed without log_table, wrong_object_type when the name is another object''s.';
 
+CREATE FUNCTION ml_score.export_inference_log(server name, storage name, since timestamptz,
+    until timestamptz DEFAULT pg_catalog.now() - interval '5 minutes', endpoint text DEFAULT NULL, output_name text DEFAULT 'prediction')
+RETURNS TABLE (path text, requests bigint, rows bigint, bytes bigint)
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 AS 'MODULE_PATHNAME', 'mls_export_inference_log';
+COMMENT ON FUNCTION ml_score.export_inference_log(name, name, timestamptz, timestamptz, text, text) IS
+'writes a server''s inference log into a container in the layout of Azure ML''s data collector, so that model monitors read it: a file of JSON lines for each deployment, collection (model_inputs, model_outputs) and hour, modelDataCollector/ENDPOINT/DEPLOYMENT/COLLECTION/yyyy/MM/dd/HH/ml_score-DATABASE-SERVER.jsonl, a line for each request.
+Arguments: the online server; storage, a server of TYPE ''blob''; since and until, both rounded down to the hour; endpoint, its name in the paths, by default the last part of endpoint_id or the first of the url''s host; output_name, the column that outputs which are no objects go into.
+Run by the caller, who needs SELECT on the log, USAGE on storage and a credential for it. Rows that failed are left out. Returns a line for each file.
+A file that exists with the same content is as good as written; with another content it is an error: export an hour once it is over.
+Errors: undefined_object, fdw_dynamic_parameter_value_needed without log_table, insufficient_privilege, those of the storage.';
+
 /* Two deployments of a model beside each other. */
 
 CREATE FUNCTION ml_score.compare(function regprocedure, deployment_a text, deployment_b text, query text,

@@ -32,6 +32,12 @@ mls_place_server(const char *name, Oid userid)
 }
 
 MlsServer *
+mls_place_blob(const char *name, Oid userid)
+{
+	return load(name, MLS_SERVER_BLOB, userid);
+}
+
+MlsServer *
 mls_place_storage(const MlsServer *server, Oid userid)
 {
 	if (server->storage == NULL)
@@ -39,7 +45,7 @@ mls_place_storage(const MlsServer *server, Oid userid)
 						errmsg("server \"%s\" needs the option \"storage\"", server->name),
 						errdetail("A query's rows and the predictions go through Blob Storage."),
 						errhint("Name a server of TYPE 'blob': ALTER SERVER ... OPTIONS (ADD storage '...').")));
-	return load(server->storage, MLS_SERVER_BLOB, userid);
+	return mls_place_blob(server->storage, userid);
 }
 
 MlsServer *

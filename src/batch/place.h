@@ -19,6 +19,9 @@ extern MlsServer *mls_place_storage(const MlsServer *server, Oid userid);
 /* In a transaction: the workspace server that it names. Raises when there is none. */
 extern MlsServer *mls_place_workspace(const MlsServer *server, Oid userid);
 
+/* In a transaction: a blob server by its name. Raises likewise. */
+extern MlsServer *mls_place_blob(const char *name, Oid userid);
+
 /* The folders that files come from and go to, below the storage's url. */
 extern char *mls_place_input(const MlsJob *job);
 extern char *mls_place_output(const MlsJob *job);
