@@ -59,6 +59,7 @@ seen() {
 	echo "${got% }"
 }
 is "$(seen "ml_score.stat_endpoint WHERE server = 'mx'")" "f f t f t t t" "see a server's statistics: its users, owner and monitors"
+is "$(seen "(SELECT WHERE ml_score.report() ~ '>mx<') r")" "f f t f t t t" "and in a report: the same"
 sql_error "SELECT mx_lent(1)" >/dev/null
 is "$(seen ml_score.token_status)" "f f f f t f t" "see the token cache: monitors"
 is "$(sql "BEGIN; SET LOCAL ROLE mx_user; SELECT count(*) FROM pg_user_mappings WHERE srvname = 'mx' AND umoptions IS NOT NULL; ROLLBACK")" 0 \
