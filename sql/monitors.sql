@@ -105,12 +105,23 @@ SELECT at, feature, metric, value, threshold, bound, breached FROM ml_score.moni
 SELECT ml_score.create_monitor('nothing', custom => 'SELECT NULL::text AS metric, 1 AS value');
 SELECT ml_score.run_monitor('nothing');
 
+-- a day is a day of the monitor's time zone, whoever calls from where
+SET TimeZone = 'Europe/Berlin';
+SELECT ml_score.create_monitor('day', custom => 'SELECT ''hours'' AS metric, extract(epoch FROM $2 - $1) / 3600 AS value', window_size => '1 day', window_offset => '1 day');
+SET TimeZone = 'UTC';
+SELECT ml_score.run_monitor('day', '2026-03-31 00:00 Europe/Berlin'), ml_score.run_monitor('day', '2026-04-01 00:00 Europe/Berlin');
+SELECT r.at, r.window_start, r.window_end, v.value FROM ml_score.monitor_run r JOIN ml_score.monitor_result v ON v.run = r.id WHERE r.monitor = 'day' ORDER BY 1;
+
 -- changes
 SELECT ml_score.alter_monitor(NULL);
 SELECT ml_score.alter_monitor('nowhere', min_rows => 3);
 SELECT ml_score.alter_monitor('mine', custom => '');
 SELECT ml_score.alter_monitor('mine', current => 'SELECT at, a FROM scored', baseline => 'SELECT a FROM scored', time_column => 'at', signals => '{custom, data_drift}', schedule => '0');
 SELECT current, baseline, signals, schedule, next_run_at FROM ml_score.monitor WHERE name = 'mine';
+SELECT signal, breached FROM ml_score.monitor_signal WHERE monitor = 'mine';
+SELECT ml_score.alter_monitor('mine', signals => '{data_drift}');
+SELECT ml_score.alter_monitor('mine', signals => '{data_drift}', thresholds => '{}');
+SELECT signal, breached FROM ml_score.monitor_signal WHERE monitor = 'mine';
 SELECT ml_score.pause_monitor('mine');
 SELECT state FROM ml_score.monitor_status WHERE monitor = 'mine';
 SELECT ml_score.resume_monitor('mine');

@@ -101,6 +101,14 @@ static MlsStatement find_monitor = {"SELECT FROM ml_score.monitor WHERE name = $
 
 static MlsStatement delete_monitor = {"DELETE FROM ml_score.monitor WHERE id = $1", 1, {INT8OID}};
 
+/* A signal that the monitor no longer has is neither breached nor announced. */
+static MlsStatement forget_signals = {
+	"WITH gone AS (DELETE FROM ml_score.monitor_announced n USING ml_score.monitor_action a "
+	"WHERE a.id = n.action AND a.monitor = $1 AND n.signal <> ALL ($2)) "
+	"DELETE FROM ml_score.monitor_signal WHERE monitor = $1 AND signal <> ALL ($2)",
+	2,
+	{TEXTOID, TEXTARRAYOID}};
+
 static MlsStatement pause_monitor = {"UPDATE ml_score.monitor SET state = 'paused' WHERE id = $1", 1, {INT8OID}};
 
 static MlsStatement resume_monitor = {"UPDATE ml_score.monitor SET state = 'running', home = ml_score.stream_home(), "
@@ -192,6 +200,24 @@ check_arguments(FunctionCallInfo fcinfo, bool altering)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"min_rows\" must not be negative"));
 }
 
+static void
+forget_others(const MlsMonitor *monitor)
+{
+	Datum names[MLS_SIGNALS];
+	Datum values[2];
+	MlsLedger ledger;
+	int n = 0;
+
+	for (int signal = 0; signal < MLS_SIGNALS; signal++)
+		if ((monitor->signals & MLS_SIGNAL_BIT(signal)) != 0)
+			names[n++] = CStringGetTextDatum(mls_signal_name(signal));
+	values[0] = CStringGetTextDatum(monitor->name);
+	values[1] = PointerGetDatum(construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT));
+	mls_ledger_open(&ledger);
+	(void) mls_ledger_run(&forget_signals, values, NULL);
+	mls_ledger_close(&ledger);
+}
+
 /* The monitor as it now stands must be one that can run. */
 static void
 check_monitor(const char *name)
@@ -203,6 +229,7 @@ check_monitor(const char *name)
 	mls_monitor_become_owner(monitor, &before);
 	mls_monitor_prepare(monitor);
 	mls_monitor_unbecome_owner(&before);
+	forget_others(monitor);
 	mls_worker_tell_at_commit(&mls_monitor_kind, monitor->owner);
 	mls_worker_wake_at_commit();
 }

@@ -286,7 +286,8 @@ mls_monitor_check(MlsMonitor *monitor)
 		if ((monitor->signals & MLS_SIGNAL_BIT(signal)) == 0 && mls_thresholds_have(monitor->thresholds, signal))
 			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("the monitor has thresholds of signal \"%s\", but not the signal", mls_signal_name(signal)),
-					errdetail("%s", needs_of(signal)));
+					errdetail("%s", (possible & MLS_SIGNAL_BIT(signal)) != 0 ? "It is not among \"signals\"."
+																			 : needs_of(signal)));
 	monitor->thresholds = mls_thresholds_complete(monitor->thresholds, monitor->signals);
 }
 
