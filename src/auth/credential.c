@@ -39,6 +39,16 @@ read_mapping(const MlsServer *server, Oid userid, List **options, Oid *owner)
 	return true;
 }
 
+List *
+mls_credential_options(const MlsServer *server, Oid userid)
+{
+	List *options = NIL;
+	Oid owner;
+
+	(void) read_mapping(server, userid, &options, &owner);
+	return options;
+}
+
 /* The option's value as it stands in the mapping; NULL when there is none. */
 static char *
 raw_option(const MlsServer *server, Oid userid, const char *option)

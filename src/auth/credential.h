@@ -14,6 +14,9 @@
  */
 extern char *mls_credential_option(const MlsServer *server, Oid userid, const char *option);
 
+/* All options of that mapping as they stand in it (List of DefElem); NIL when there is none. */
+extern List *mls_credential_options(const MlsServer *server, Oid userid);
+
 /* This value of the option was not accepted: if it came from a key vault, it is read anew the next time. */
 extern void mls_credential_rejected(const MlsServer *server, Oid userid, const char *option, const char *secret);
 

@@ -214,30 +214,54 @@ vault_identity(const MlsServer *server, Oid userid, const char *option)
 	return mls_identity_load(server, userid);
 }
 
-static char *
-resolve_vault(const MlsServer *server, Oid userid, const char *option, const char *url)
+struct MlsVaultSecret
 {
-	MlsIdentity *identity = vault_identity(server, userid, option);
-	MlsCacheKey key = mls_identity_key(identity, "secret", url);
-	MlsCacheLabel label = {
-		.kind = "secret", .authority = identity->authority, .identity = mls_identity_principal(identity), .scope = url};
-	VaultArg arg = {.identity = identity, .url = url};
+	const MlsServer *server;
+	MlsIdentity *identity;
+	char *url;
+};
+
+MlsVaultSecret *
+mls_reference_vault(const MlsServer *server, Oid userid, const char *option, const char *value)
+{
+	MlsVaultSecret *secret;
+
+	if (!has_prefix(value, VAULT))
+		return NULL;
+	secret = palloc(sizeof(MlsVaultSecret));
+	secret->server = server;
+	secret->identity = vault_identity(server, userid, option);
+	secret->url = pstrdup(value + strlen(VAULT));
+	return secret;
+}
+
+char *
+mls_reference_open_vault(MlsVaultSecret *secret)
+{
+	MlsIdentity *identity = secret->identity;
+	MlsCacheKey key = mls_identity_key(identity, "secret", secret->url);
+	MlsCacheLabel label = {.kind = "secret",
+						   .authority = identity->authority,
+						   .identity = mls_identity_principal(identity),
+						   .scope = secret->url};
+	VaultArg arg = {.identity = identity, .url = secret->url};
 	MlsFetch fetch;
 
 	mls_cache_get(&key, &label, fetch_secret, &arg, &fetch);
 	mls_identity_wipe(identity);
 	if (fetch.outcome != MLS_FETCH_OK)
-		mls_fetch_raise(server, "a secret of a key vault", &fetch);
+		mls_fetch_raise(secret->server, "a secret of a key vault", &fetch);
 	return fetch.value;
 }
 
 char *
 mls_reference_resolve(const MlsServer *server, Oid userid, const char *option, const char *value)
 {
+	MlsVaultSecret *vault = mls_reference_vault(server, userid, option, value);
 	char *secret;
 
-	if (has_prefix(value, VAULT))
-		return resolve_vault(server, userid, option, value + strlen(VAULT));
+	if (vault != NULL)
+		return mls_reference_open_vault(vault);
 	if (has_prefix(value, ENV))
 	{
 		const char *found = mls_fetch_env(value + strlen(ENV));

@@ -19,6 +19,14 @@ extern char *mls_reference_check(const char *value);
  */
 extern char *mls_reference_resolve(const MlsServer *server, Oid userid, const char *option, const char *value);
 
+/*
+ * The two steps of that for a key vault. The first reads the catalogs, and returns NULL when value points elsewhere; the second
+ * asks the vault, overwrites the identity's secrets, and needs no transaction. server must stay in between.
+ */
+typedef struct MlsVaultSecret MlsVaultSecret;
+extern MlsVaultSecret *mls_reference_vault(const MlsServer *server, Oid userid, const char *option, const char *value);
+extern char *mls_reference_open_vault(MlsVaultSecret *secret);
+
 /* Have what value points to read anew if it is this secret: the endpoint did not accept it. */
 extern void mls_reference_rejected(const MlsServer *server, Oid userid, const char *value, const char *secret);
 

@@ -9,6 +9,7 @@
 
 #include "runs/lookup.h"
 
+#include "auth/prefetch.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -179,6 +180,15 @@ ask(void *arg)
 {
 	Round *round = arg;
 	MemoryContext cxt = CurrentMemoryContext;
+
+	MlsPrefetch *prefetch;
+
+	mls_worker_begin();
+	MemoryContextSwitchTo(cxt);
+	prefetch = mls_prefetch_plan(round->server, round->worker->owner);
+	mls_worker_commit();
+	MemoryContextSwitchTo(cxt);
+	mls_prefetch_run(prefetch);
 
 	mls_worker_begin();
 	MemoryContextSwitchTo(cxt);

@@ -8,6 +8,7 @@
 #include "stream/outbox.h"
 
 #include "access/xact.h"
+#include "auth/prefetch.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_type.h"
 #include "catalog/server.h"
@@ -52,6 +53,7 @@ typedef struct OutboxWorker
 static void
 open_producer(OutboxWorker *w)
 {
+	MlsPrefetch *prefetch;
 	MlsServer *server;
 	MlsLogin *login;
 	AclResult acl;
@@ -61,13 +63,21 @@ open_producer(OutboxWorker *w)
 	if (w->producer)
 		mls_producer_close(w->producer);
 	w->producer = NULL;
+	mls_worker_begin();
+	MemoryContextSwitchTo(w->batch);
 	w->generation = mls_server_generation();
 	server = mls_server_load(w->server);
 	acl = object_aclcheck(ForeignServerRelationId, w->server, w->worker->owner, ACL_USAGE);
 	if (acl != ACLCHECK_OK)
 		aclcheck_error(acl, OBJECT_FOREIGN_SERVER, server->name);
+	prefetch = mls_prefetch_plan(server, w->worker->owner);
+	mls_worker_commit();
+	mls_prefetch_run(prefetch);
+
+	mls_worker_begin();
 	login = mls_login_open(server, w->worker->owner);
 	w->producer = mls_producer_open(mls_kafka_configure(server, w->worker->owner), login);
+	mls_worker_commit();
 }
 
 static Blocked *
@@ -232,8 +242,6 @@ read_batch(OutboxWorker *w, int *n, long *wait_ms)
 	}
 	MemoryContextSwitchTo(old);
 	SPI_finish();
-	if (*n > 0)
-		open_producer(w);
 	mls_worker_commit();
 	return events;
 }
@@ -328,6 +336,7 @@ send_batch(OutboxWorker *w, long *wait_ms)
 	events = read_batch(w, &n, wait_ms);
 	if (n == 0)
 		return false;
+	open_producer(w);
 	pgstat_report_activity(STATE_RUNNING, "sending events");
 	mls_producer_send(w->producer, events, n, w->wait_event_send);
 	pgstat_report_activity(STATE_IDLE, NULL);

@@ -6,6 +6,7 @@
  */
 #include "stream/work.h"
 
+#include "auth/prefetch.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/server.h"
 #include "miscadmin.h"
@@ -51,16 +52,23 @@ static void
 open_consumer(MlsStreamWork *w)
 {
 	static bool exit_registered;
+	MlsPrefetch *prefetch;
 	MlsServer *server;
 	Oid serverid;
 
 	mls_worker_begin();
+	MemoryContextSwitchTo(w->batch_context);
 	w->servers = mls_server_generation();
 	serverid = mls_server_oid(w->stream->server, false);
 	server = mls_server_load(serverid);
 	mls_server_require(server, MLS_SERVER_EVENTHUBS);
 	if (object_aclcheck(ForeignServerRelationId, serverid, w->stream->owner, ACL_USAGE) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_SERVER, server->name);
+	prefetch = mls_prefetch_plan(server, w->stream->owner);
+	mls_worker_commit();
+	mls_prefetch_run(prefetch);
+
+	mls_worker_begin();
 	w->consumer = mls_consumer_open(server, w->stream->owner, w->stream->topic, w->stream->consumer_group);
 	mls_worker_commit();
 	/* After the consumer's own, so that it is called before. */

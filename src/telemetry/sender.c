@@ -10,6 +10,7 @@
 #include "telemetry/sender.h"
 
 #include "auth/credential.h"
+#include "auth/prefetch.h"
 #include "auth/token_cache.h"
 #include "catalog/pg_type.h"
 #include "codec/encoding.h"
@@ -177,11 +178,18 @@ instrumentation_key(const MlsServer *server, Oid userid)
 	return key;
 }
 
-static void
-open_server(Round *round)
+/* The server; and what is to be fetched before its credential is read. */
+static MlsPrefetch *
+load_server(Round *round)
 {
 	mls_forward_check(round->worker->name, round->worker->owner);
 	round->server = mls_server_load(mls_server_oid(round->worker->name, false));
+	return mls_prefetch_plan(round->server, round->worker->owner);
+}
+
+static void
+open_server(Round *round)
+{
 	round->endpoint = mls_endpoint_open(round->server, round->worker->owner);
 	if (round->server->type == MLS_SERVER_APPINSIGHTS)
 		round->instrumentation_key = instrumentation_key(round->server, round->worker->owner);
@@ -313,6 +321,14 @@ send_round_runs(void *arg)
 {
 	Round *round = arg;
 	MemoryContext cxt = CurrentMemoryContext;
+	MlsPrefetch *prefetch;
+
+	mls_worker_begin();
+	MemoryContextSwitchTo(cxt);
+	prefetch = load_server(round);
+	mls_worker_commit();
+	MemoryContextSwitchTo(cxt);
+	mls_prefetch_run(prefetch);
 
 	mls_worker_begin();
 	MemoryContextSwitchTo(cxt);

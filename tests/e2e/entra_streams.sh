@@ -52,6 +52,33 @@ ok $? "and so does what the token service says" "$(sql "SELECT * FROM ml_score.s
 is "$(sql "SELECT count(*) FROM ml_score.stat_stream s WHERE s::text ~ 'hidden'")" 0 "without the secret"
 sql "SELECT ml_score.drop_stream('refused'); SELECT ml_score.drop_stream('entra')" >/dev/null
 
+# Where tokens and secrets are waited for no transaction is open.
+# asked: how often the service that says nothing was, by whatever test.
+asked() {
+	identity "count?path=/hang/oauth2/v2.0/token" | tr -dc 0-9
+}
+# waits NAME TEXT: once the service was asked again, the worker is there and holds none.
+waits() {
+	local end=$((SECONDS + 30))
+	until [ "$(asked)" -gt "$before" ] || [ $SECONDS -gt $end ]; do sleep 0.2; done
+	sleep 1
+	is "$(sql "SELECT count(*), count(xact_start) FROM pg_stat_activity WHERE backend_type = 'ml_score stream' AND application_name = '$1'")" "1|0" "$2"
+}
+before=$(asked)
+sql "CREATE SERVER hanging TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS ($options);
+	CREATE USER MAPPING FOR postgres SERVER hanging OPTIONS (tenant_id 'hang', client_id 'h', client_secret 's');
+	SELECT ml_score.create_stream('token', server => 'hanging', topic => '$T', target => 'reading')" >/dev/null
+waits token "a worker that waits for a token holds no transaction"
+sql "SELECT ml_score.drop_stream('token')" >/dev/null
+before=$(asked)
+sql "CREATE SERVER vaulted TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (${options/auth \'entra\'/auth \'connection_string\'});
+	CREATE USER MAPPING FOR postgres SERVER vaulted OPTIONS (tenant_id 'hang', client_id 'v', client_secret 's', connection_string 'keyvault:$IDENTITY_URL/secrets/hub');
+	SELECT ml_score.create_stream('vaulted', server => 'vaulted', topic => '$T', target => 'reading')" >/dev/null
+waits vaulted "nor one that waits for a key vault's secret"
+sql "SELECT ml_score.drop_stream('vaulted')" >/dev/null
+wait_until 10 "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'ml_score stream'"
+ok $? "and ends at once when it is told to"
+
 # stores and batch endpoints
 BLOB_PEER=azurite_https
 blob_container entra-streams
