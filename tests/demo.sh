@@ -2,8 +2,8 @@
 # demo.sh - 53,940 real diamonds, priced by a scikit-learn model behind Azure's own inference server, from plain SQL.
 #
 #   tests/demo.sh           install what is missing (Debian 12, root or sudo), train, serve, score; leaves it running
-#   tests/demo.sh --streams a stream besides: diamonds as events of a local Kafka that speaks as Event Hubs does, priced on the way
 #   tests/demo.sh --once    the same, and ends everything afterwards
+#   tests/demo.sh --streams a stream besides: diamonds as events of a local Kafka that speaks as Event Hubs does, priced on the way
 #   tests/demo.sh --batch   a batch job instead: Azurite as the store, an endpoint with real jobs
 #   tests/demo.sh --stop    end what a demo left running
 #

@@ -95,7 +95,7 @@ static void
 check_statement(MlsStream *stream)
 {
 	if ((stream->target == NULL) == (stream->query == NULL))
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("either \"target\" or \"query\" must be given"),
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("give either \"target\" or \"query\""),
 				errhint("A target is a table that the rows go into; a query reads them from \"batch\"."));
 	if (stream->query != NULL && stream->columns == NULL)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a stream with a query needs \"columns\""),
