@@ -46,25 +46,27 @@ wrapper_oid(void)
 	return wrapper == NULL ? InvalidOid : wrapper->fdwid;
 }
 
-/* The names of our servers, for a hint; NULL when there are none. */
+/* The names of our servers in order, for a hint; NULL when there are none. */
 static char *
 list_servers(void)
 {
 	Oid wrapper = wrapper_oid();
 	Relation rel = table_open(ForeignServerRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	Relation by_name = index_open(ForeignServerNameIndexId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan_ordered(rel, by_name, NULL, 0, NULL);
 	StringInfoData names;
 	HeapTuple tuple;
 
 	initStringInfo(&names);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
 	{
 		Form_pg_foreign_server form = (Form_pg_foreign_server) GETSTRUCT(tuple);
 
 		if (form->srvfdw == wrapper)
 			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", quote_identifier(NameStr(form->srvname)));
 	}
-	systable_endscan(scan);
+	systable_endscan_ordered(scan);
+	index_close(by_name, AccessShareLock);
 	table_close(rel, AccessShareLock);
 	return names.len > 0 ? names.data : NULL;
 }
