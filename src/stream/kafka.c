@@ -57,7 +57,7 @@ static const char *const local_words[] = {"location", "path",  "cmd",		"plugin",
 										  "keytab",	  "kinit", "providers", "interceptor"};
 
 static char *allowed_hosts;		 /* of this client and the last; malloc'd */
-static char refusal[512];		 /* of a broker's host, written once by a thread of the client's */
+static char broker_reason[512];	 /* of a broker's host, written once by a thread of the client's */
 static volatile bool is_refused; /* that it was */
 
 static bool
@@ -271,7 +271,8 @@ connect_if_allowed(int fd, const struct sockaddr *address, int len, const char *
 	{
 		if (host[0] != '\0' && !is_refused)
 		{
-			snprintf(refusal, sizeof(refusal), "the hub's broker \"%s\" is not among ml_score.allowed_hosts", host);
+			snprintf(broker_reason, sizeof(broker_reason),
+					 "the hub's broker \"%s\" is not among ml_score.allowed_hosts", host);
 			pg_write_barrier();
 			is_refused = true;
 		}
@@ -304,7 +305,7 @@ mls_kafka_refusal(void)
 	if (!is_refused)
 		return NULL;
 	pg_read_barrier();
-	return refusal;
+	return broker_reason;
 }
 
 /* The server may have been made before a superuser forbade its hosts. */
