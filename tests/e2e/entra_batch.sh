@@ -38,6 +38,7 @@ batch_no_faults
 # a SAS that the identity's user delegation key signs
 batch_datastore vault-store "$(blob_url entra-batch)"
 sql "ALTER SERVER pb OPTIONS (SET storage 'vault', SET input_uri '$(blob_url entra-batch)/{path}?{sas}', SET output_uri 'azureml://datastores/vault-store/paths/{path}')"
+sql "ALTER DATABASE $PGDATABASE SET log_min_messages = 'debug5'; ALTER DATABASE $PGDATABASE SET ml_score.log_requests = 'all'"
 server_log_mark
 sql "TRUNCATE price"
 first=$(submit)
@@ -50,7 +51,11 @@ id=$(submit "on_conflict => 'update'")
 is "$(finish "$id")" completed "another job"
 is "$(sql "SELECT identity, scope = '$(blob_url "")', source, fetches, expires_at - fetched_at BETWEEN '23 hours' AND '24 hours', last_error FROM ml_score.token_status WHERE kind = 'delegation key'")" \
 	"app|t|blob service|1|t|" "has the same key from the cache"
-unlike "$(server_log)$(sql "SELECT j::text FROM ml_score.batch_job j")$(sql "SELECT e::text FROM ml_score.batch_job_event e")" "${sas##*sig=}" "the SAS is written down nowhere"
+sql "ALTER DATABASE $PGDATABASE RESET ALL"
+log=$(server_log)
+like "$log" "ml_score request: server \"vault\"" "the log at debug5 has the requests"
+is "$(grep -cF "${sas##*sig=}" <<<"$log$(sql "SELECT j::text FROM ml_score.batch_job j")$(sql "SELECT e::text FROM ml_score.batch_job_event e")$(sql "SELECT t::text FROM ml_score.token_status t")")" 0 \
+	"the SAS is written down nowhere"
 is "$(BLOB_CA=$BLOB_CA "$CACHE/venv-azure/bin/python" "$ROOT/tests/peers/delegation_client.py" "$(blob_url "")" entra-batch "$(blob_token tid=tenant)" "$sas")" \
 	same "azure-storage-blob asks for such a key and signs alike"
 
