@@ -9,6 +9,7 @@
 #include "access/xact.h"
 #include "auth/control_plane.h"
 #include "batch/job_logs.h"
+#include "batch/template.h"
 #include "catalog/pg_foreign_server.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -141,6 +142,15 @@ check_blob(Check *check)
 		(void) try_step(check, "delete", delete_blob);
 }
 
+/* For templates that pass one on. */
+static void
+make_sas(Check *check)
+{
+	if (mls_blob_sas_query(check->store, true, MLS_JOB_SAS_SECONDS) == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no SAS can be had of this server"),
+						errhint("Set its option auth to 'sas', 'shared_key' or 'entra'.")));
+}
+
 static void
 open_service(Check *check)
 {
@@ -209,6 +219,9 @@ check_batch(Check *check)
 	{
 		check->server = mls_place_storage(server, check->user);
 		check_blob(check);
+		if (check->store != NULL && ((server->input_uri != NULL && mls_template_uses_sas(server->input_uri)) ||
+									 (server->output_uri != NULL && mls_template_uses_sas(server->output_uri))))
+			(void) try_step(check, "make a SAS", make_sas);
 	}
 }
 

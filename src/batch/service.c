@@ -10,6 +10,7 @@
 
 #include "auth/scope.h"
 #include "batch/percent.h"
+#include "batch/template.h"
 #include "codec/encoding.h"
 #include "codec/json_write.h"
 #include "lib/stringinfo.h"
@@ -234,9 +235,9 @@ write_outputs(StringInfo out, const MlsServer *server, UriMaker *maker)
 static bool
 uses_sas(const MlsServer *server, const MlsJob *job)
 {
-	return (server->input_uri != NULL && strstr(server->input_uri, "{sas}") != NULL) ||
-		   (server->output_uri != NULL && strstr(server->output_uri, "{sas}") != NULL) ||
-		   (job->outputs != NULL && strstr(job->outputs, "{sas}") != NULL);
+	return (server->input_uri != NULL && mls_template_uses_sas(server->input_uri)) ||
+		   (server->output_uri != NULL && mls_template_uses_sas(server->output_uri)) ||
+		   (job->outputs != NULL && mls_template_uses_sas(job->outputs));
 }
 
 char *

@@ -42,6 +42,7 @@ sql "ALTER DATABASE $PGDATABASE SET log_min_messages = 'debug5'; ALTER DATABASE 
 server_log_mark
 sql "TRUNCATE price"
 first=$(submit)
+is "$(sql "SELECT step, ok FROM ml_score.check_server('pb') WHERE step = 'make a SAS'")" "make a SAS|t" "check_server makes one"
 is "$(finish "$first") $(stored)" "completed 100|100|1|100" "a job whose input is a URL with a user delegation SAS"
 sas=$(batch_jobs | grep -o "ml_score/$first-[^\"]*" | grep -o '[?].*' | head -n 1)
 like "$sas" '[?]se=.*&sp=racwl&spr=https&sv=2021-12-02&sr=c&skoid=tests&sktid=tenant&skt=.*&ske=.*&sks=b&skv=.*&sig=' "which says whose key it is"
@@ -69,4 +70,5 @@ sql "ALTER SERVER pb OPTIONS (SET storage 'stingy')"
 id=$(sql "SELECT ml_score.submit_batch('pb', input => 'azureml://datastores/entra-batch/paths/x.csv', outputs => '{\"score\": \"https://acct/box/{path}?{sas}\"}')")
 like "$(finish "$id")" "could not get a user delegation key for server .stingy." "an identity that may not have a key"
 is "$(job "$id" "sqlstate, error_detail ~ 'AuthorizationPermissionMismatch', error_hint ~ 'Storage Blob Delegator'")" "28000|t|t" "is told which role it lacks"
+like "$(sql "SELECT hint FROM ml_score.check_server('pb') WHERE step = 'make a SAS'")" "again in|Storage Blob Delegator" "by check_server, too"
 done_testing
