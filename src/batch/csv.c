@@ -79,7 +79,7 @@ mls_csv_record_end(const char *text, const char *end, bool quotes, bool last)
 
 /* Take a quoted field at *p, which is its quote; it is moved together in place. False when it does not end well. */
 static bool
-take_quoted(char **p, char *end, char delimiter, MlsCsvField *field)
+take_quoted(char **p, char *end, char delimiter, MlsResultField *field)
 {
 	char *in = *p + 1;
 	char *out = in;
@@ -102,7 +102,7 @@ take_quoted(char **p, char *end, char delimiter, MlsCsvField *field)
 }
 
 int
-mls_csv_split(char *record, size_t len, char delimiter, MlsCsvField *fields, int max)
+mls_csv_split(char *record, size_t len, char delimiter, MlsResultField *fields, int max)
 {
 	char *p = record;
 	char *end = record + len;
@@ -110,7 +110,7 @@ mls_csv_split(char *record, size_t len, char delimiter, MlsCsvField *fields, int
 
 	for (;;)
 	{
-		MlsCsvField field = {.start = p};
+		MlsResultField field = {.start = p};
 
 		if (p < end && *p == '"')
 		{

@@ -12,12 +12,12 @@
  */
 extern void mls_csv_write(StringInfo out, const char *text, size_t len);
 
-typedef struct MlsCsvField
+typedef struct MlsResultField
 {
 	const char *start;
 	int len;
 	bool quoted; /* an empty one is an empty string then, not a NULL */
-} MlsCsvField;
+} MlsResultField;
 
 /*
  * The end of the record that begins at text: behind its line break, or end when there is none and last says that nothing
@@ -29,6 +29,6 @@ extern const char *mls_csv_record_end(const char *text, const char *end, bool qu
  * Split a record (without its line break) at delimiter; quotes are taken off in place. The number of fields, of which
  * the first max are in fields; -1 when a quote is not closed or something follows a closed one.
  */
-extern int mls_csv_split(char *record, size_t len, char delimiter, MlsCsvField *fields, int max);
+extern int mls_csv_split(char *record, size_t len, char delimiter, MlsResultField *fields, int max);
 
 #endif

@@ -63,7 +63,7 @@ typedef struct Loader
 	const char *path; /* of the file that is read */
 	int64 number;
 	MlsLoaded loaded;
-	MlsCsvField *csv;
+	MlsResultField *csv;
 	StringInfoData text; /* a JSON string's characters */
 } Loader;
 
@@ -663,7 +663,7 @@ mls_load_results(const MlsJob *job, MlsDownload *download)
 	loader.starts = palloc(sizeof(int) * (CHUNK_LINES + 1));
 	loader.raw_starts = palloc(sizeof(int) * (CHUNK_LINES + 1));
 	loader.numbers = palloc(sizeof(int64) * CHUNK_LINES);
-	loader.csv = palloc(sizeof(MlsCsvField) * MLS_RESULT_MAX_FIELDS);
+	loader.csv = palloc(sizeof(MlsResultField) * MLS_RESULT_MAX_FIELDS);
 	for (int i = 0; i < download->nfiles; i++)
 		load_one_file(&loader, download->data, &download->files[i], record_cxt);
 	if (loader.target == NULL)

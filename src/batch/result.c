@@ -50,7 +50,7 @@ mls_result_delimiter(MlsResultFormat format)
 }
 
 static bool
-field_is(const MlsCsvField *field, const char *name)
+field_is(const MlsResultField *field, const char *name)
 {
 	return field->len == strlen(name) && memcmp(field->start, name, field->len) == 0;
 }
@@ -58,7 +58,7 @@ field_is(const MlsCsvField *field, const char *name)
 MlsResultFormat
 mls_result_detect(const char *record, size_t len, const char *const *wanted, int nwanted)
 {
-	MlsCsvField *fields;
+	MlsResultField *fields;
 	MlsResultFormat format = MLS_RESULT_CSV;
 	char *copy;
 	int n;
@@ -66,7 +66,7 @@ mls_result_detect(const char *record, size_t len, const char *const *wanted, int
 	if (len > 0 && record[0] == '{')
 		return MLS_RESULT_JSON_LINES;
 	copy = pnstrdup(record, len);
-	fields = palloc(sizeof(MlsCsvField) * MLS_RESULT_MAX_FIELDS);
+	fields = palloc(sizeof(MlsResultField) * MLS_RESULT_MAX_FIELDS);
 	n = mls_csv_split(copy, len, ',', fields, MLS_RESULT_MAX_FIELDS);
 	for (int i = 0; i < Min(n, MLS_RESULT_MAX_FIELDS); i++)
 	{
@@ -123,7 +123,7 @@ mls_result_row_number(const char *text, int len)
 }
 
 void
-mls_result_default_names(const MlsCsvField *fields, int n, const char **names)
+mls_result_default_names(const MlsResultField *fields, int n, const char **names)
 {
 	int file = -1;
 	int row = -1;

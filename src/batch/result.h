@@ -40,7 +40,7 @@ extern char mls_result_delimiter(MlsResultFormat format);
  * "file_name", a whole number that comes first is "row" if both it and a file are there and more, the rest are
  * "prediction", "prediction_2", ... Fills names with n static or palloc'd strings.
  */
-extern void mls_result_default_names(const MlsCsvField *fields, int n, const char **names);
+extern void mls_result_default_names(const MlsResultField *fields, int n, const char **names);
 
 /* "part-000012.csv", the name of file number 12, and back: the number in a path that ends so, or -1. */
 #define MLS_PART_NAME "part-%06d"

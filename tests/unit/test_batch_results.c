@@ -36,7 +36,7 @@ test_write(void)
 static char *
 split(const char *record, char delimiter)
 {
-	MlsCsvField fields[8];
+	MlsResultField fields[8];
 	char *copy = pstrdup(record);
 	int n = mls_csv_split(copy, strlen(copy), delimiter, fields, 8);
 	char *out = psprintf("%d:", n);
@@ -106,7 +106,7 @@ detect(const char *record)
 static char *
 default_names(const char *record, char delimiter)
 {
-	MlsCsvField fields[8];
+	MlsResultField fields[8];
 	const char *names[8];
 	char *copy = pstrdup(record);
 	int n = mls_csv_split(copy, strlen(copy), delimiter, fields, 8);
