@@ -253,7 +253,7 @@ COMMENT ON COLUMN ml_score.run_lookup.workspace_id IS 'as in ml_score.run_metric
 COMMENT ON COLUMN ml_score.run_lookup.run_id IS 'the run';
 COMMENT ON COLUMN ml_score.run_lookup.due_at IS 'when it is looked up at the earliest';
 COMMENT ON COLUMN ml_score.run_lookup.created_at IS 'when it was asked for first';
-COMMENT ON COLUMN ml_score.run_lookup.asked_by IS 'the transaction that asked for it last';
+COMMENT ON COLUMN ml_score.run_lookup.asked_by IS 'number of the transaction that asked for it last (no role)';
 COMMENT ON COLUMN ml_score.run_lookup.attempts IS 'look-ups that failed since the last event';
 COMMENT ON COLUMN ml_score.run_lookup.last_error IS 'why the last one failed';
 
@@ -378,7 +378,7 @@ COMMENT ON COLUMN ml_score.stat_endpoint.in_flight IS 'requests under way now';
 COMMENT ON COLUMN ml_score.stat_endpoint.batch_rows IS 'most rows of one request, as last used: max_batch_rows, or what was found for ''auto''';
 COMMENT ON COLUMN ml_score.stat_endpoint.parallel_requests IS 'most requests in flight of one call, as last used: max_parallel_requests, or what was found for ''auto''';
 COMMENT ON COLUMN ml_score.stat_endpoint.breaker IS 'closed: requests pass; open: they fail at once, because the endpoint could not be reached several times in a row; half-open: one is let through to see';
-COMMENT ON COLUMN ml_score.stat_endpoint.last_error IS 'message of the request given up last, without anything of the rows';
+COMMENT ON COLUMN ml_score.stat_endpoint.last_error IS 'message of the request given up last, without anything of the rows, or why the inference log could not be written';
 COMMENT ON COLUMN ml_score.stat_endpoint.last_error_at IS 'when that was';
 COMMENT ON COLUMN ml_score.stat_endpoint.deployment IS 'deployment that was named in the requests; NULL when none was, so that the endpoint chose';
 COMMENT ON COLUMN ml_score.stat_endpoint.shadow IS 'true: copies of requests, sent because of the server option shadow_deployment';
