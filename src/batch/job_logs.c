@@ -114,7 +114,7 @@ find_log(MlsJobLogs *logs, const MlsJob *job, char **problem)
 static char *
 clean(const char *text, size_t len)
 {
-	char *copy = pnstrdup(text, len);
+	char *copy = memcpy(palloc(len + 1), text, len); /* zero bytes, too */
 	char *shown;
 	int shown_len;
 	int bad;

@@ -561,6 +561,11 @@ load_record(Loader *loader, char *record, size_t size)
 	loader->number++;
 	if (len == 0)
 		return;
+	if (memchr(record, '\0', len) != NULL)
+	{
+		refuse_record(loader, record, (int) len, "it has a zero byte, which no text can hold");
+		return;
+	}
 	if (loader->target == NULL)
 	{
 		if (begin_results(loader, record, len))

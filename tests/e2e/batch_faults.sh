@@ -56,6 +56,10 @@ is "$(finish "$id")" completed "output that is cut short"
 is "$(job "$id" "rows_in + missing, missing > 100 AND dead_letters <= 1, (SELECT count(*) FROM ml_score.batch_missing WHERE job = $id) = missing")" \
 	"400|t|t" "is stored as far as it goes, and the rest is known"
 sql "TRUNCATE price"
+batch_fault '{"on": "job", "output": "zero byte"}'
+id=$(submit "on_missing => 'record'")
+is "$(finish "$id") $(job "$id" "rows_in, missing, dead_letters")" "completed 399|1|1" "a line with a zero byte is a bad one"
+sql "TRUNCATE price"
 batch_fault '{"on": "job", "skip_files": 1}'
 id=$(submit "rows_per_file => 100")
 is "$(finish "$id") $(job "$id" "rows_in, missing")" "completed 300|100" "a file that failed"

@@ -30,6 +30,11 @@ id=$(submit)
 like "$(detail "$id" | wc -c)" "^(1[89]|2[01])[0-9][0-9]$" "of a long log, its end"
 like "$(detail "$id" | sed -n 2p)" "^of a long log line$" "in whole lines"
 
+zeroes=$(printf '\\u0000%.0s' $(seq 100))
+batch_fault "{\"on\": \"job\", \"state\": \"Failed\", \"error\": {\"code\": \"UserError\", \"message\": \"a${zeroes}b\"}, \"hide_error\": true}"
+id=$(submit)
+like "$(detail "$id" | tr '\n' ' ')" "a[?]{100}b *$" "zero bytes do not end it"
+
 batch_fault "{\"on\": \"job\", \"no_logs\": true, $failure}"
 id=$(submit)
 like "$(detail "$id" | tr '\n' ' ')" "^failed UserError: KeyError: größe The run history names no logs of it" "without logs it fails all the same"

@@ -36,7 +36,7 @@ A fault is for the next "times" (1) requests or jobs that are not for another "o
   {"on": "job", "state": "Failed|Canceled|..."}    end so while running, without output; "error": {"code", "message"}
   {"on": "job", "hold": "Running"}                 stay in this state until released; "report": "Anything" is what it says then
   {"on": "job", "seconds": N}                      run so much longer
-  {"on": "job", "output": "none|truncated|empty"}  complete without output, with half of it, or with one of no bytes
+  {"on": "job", "output": "none|truncated|empty|zero byte"}    complete without output, with half of it, with one of no bytes, or with one that no text can hold
   {"on": "job", "skip_files": N}                   the first N files fail, and are absent from the output
   {"on": "job", "hide_error": true}                the status does not tell the error
   {"on": "job", "no_logs": true}                   it leaves no log files

@@ -97,6 +97,8 @@ def run_model(order):
         data = data[:len(data) // 2]
     if wanted == "empty":
         data = b""
+    if wanted == "zero byte":
+        data = data[:-2] + b"\0" + data[-2:]
     if wanted != "none":
         upload(order, target, data)
 
