@@ -8,6 +8,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(mls_create_inference_log);
@@ -28,6 +29,7 @@ mls_create_inference_log(PG_FUNCTION_ARGS)
 {
 	MlsServer *server = mls_server_load_online(mls_server_oid(NameStr(*PG_GETARG_NAME(0)), false));
 	TimestampTz now = GetCurrentTimestamp();
+	int nest = NewGUCNestLevel();
 
 	check_owner(server);
 	if (server->log_table == NULL)
@@ -36,5 +38,6 @@ mls_create_inference_log(PG_FUNCTION_ARGS)
 						errhint("Name the table: ALTER SERVER %s OPTIONS (ADD log_table 'public.%s_log').",
 								quote_identifier(server->name), server->name)));
 	mls_log_table_prepare(server, now, now);
+	AtEOXact_GUC(false, nest); /* what is for the worker's transactions is not for the caller's */
 	PG_RETURN_DATUM(DirectFunctionCall1(regclassin, CStringGetDatum(mls_log_table_name(server))));
 }

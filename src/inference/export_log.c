@@ -35,6 +35,8 @@ typedef struct Export
 	MlsUpload *upload;
 	ReturnSetInfo *result;
 	char *path; /* of the file that is being written; or NULL */
+	char *deployment;
+	char *hour;
 	int64 requests;
 	int64 rows;
 } Export;
@@ -131,17 +133,23 @@ close_file(Export *export)
 	export->path = NULL;
 }
 
-/* Go on with this file, which may be the one that is being written. */
+/* Go on with the file of this deployment and hour, which may be the one that is being written. */
 static void
-need_file(Export *export, char *path)
+need_file(Export *export, const char *collection, char *deployment, char *hour)
 {
-	if (export->path != NULL && strcmp(export->path, path) == 0)
+	if (export->path != NULL && strcmp(export->deployment, deployment) == 0 && strcmp(export->hour, hour) == 0)
+	{
+		pfree(deployment);
+		pfree(hour);
 		return;
+	}
 	close_file(export);
-	mls_upload_open(export->upload, path, CONTENT_TYPE);
-	export->path = path;
+	export->path = file_path(export, collection, deployment, hour);
+	export->deployment = deployment;
+	export->hour = hour;
 	export->requests = 0;
 	export->rows = 0;
+	mls_upload_open(export->upload, export->path, CONTENT_TYPE);
 }
 
 static void
@@ -153,7 +161,7 @@ write_line(Export *export, const char *collection, HeapTuple tuple, TupleDesc de
 	StringInfo buffer;
 	bool isnull;
 
-	need_file(export, file_path(export, collection, SPI_getvalue(tuple, desc, 1), SPI_getvalue(tuple, desc, 2)));
+	need_file(export, collection, SPI_getvalue(tuple, desc, 1), SPI_getvalue(tuple, desc, 2));
 	buffer = mls_upload_buffer(export->upload);
 	utf8 = mls_to_utf8(line, &len);
 	appendBinaryStringInfo(buffer, utf8, len);
@@ -161,6 +169,8 @@ write_line(Export *export, const char *collection, HeapTuple tuple, TupleDesc de
 	mls_upload_filled(export->upload);
 	export->requests++;
 	export->rows += DatumGetInt64(SPI_getbinval(tuple, desc, 4, &isnull));
+	if (utf8 != line)
+		pfree(unconstify(char *, utf8));
 	pfree(line);
 }
 
@@ -199,6 +209,8 @@ hour_of(TimestampTz time)
 {
 	TimestampTz rest = time % USECS_PER_HOUR;
 
+	if (TIMESTAMP_NOT_FINITE(time))
+		return time;
 	return time - (rest < 0 ? rest + USECS_PER_HOUR : rest);
 }
 

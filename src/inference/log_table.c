@@ -1,11 +1,14 @@
 /*
  * log_table.c - see log_table.h.
  *
+ * Statements run with the search_path of the session, in which others may make operators: every name in them is qualified.
+ *
  * Partitions are made on the side and attached, which does not wait for who reads the table; dropping one does, and so
  * gives up soon and is tried again later.
  */
 #include "inference/log_table.h"
 
+#include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
@@ -13,11 +16,13 @@
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
@@ -68,32 +73,68 @@ run(const char *sql, int expected)
 		elog(ERROR, "could not run \"%s\"", sql);
 }
 
-/* Make the table unless it is there. */
-static void
-make_table(const MlsServer *server)
+static Oid
+owner_of(Oid relid)
 {
-	char *schema;
-	char *table;
-	Oid relid;
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid owner;
 
-	split_name(server, &schema, &table);
-	relid = RangeVarGetRelid(makeRangeVar(schema, table, -1), NoLock, true);
-	if (OidIsValid(relid) && get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* A table of someone else's may have triggers, which would run as who writes it. */
+static void
+check_table(const MlsServer *server, Oid relid)
+{
+	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is no partitioned table", server->log_table),
 						errdetail("It is the option \"log_table\" of server \"%s\".", server->name),
 						errhint("Name a table that does not exist yet; it is made as it has to be.")));
-	if (OidIsValid(relid))
-		return;
+	if (owner_of(relid) != GetUserId())
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("\"%s\" does not belong to the owner of server \"%s\"", server->log_table, server->name),
+						errhint("Name a table that does not exist yet, or give it to the server's owner.")));
+}
+
+static void
+create_table(const MlsServer *server)
+{
+	char *name = mls_log_table_name(server);
+
 	run(psprintf(
 			"CREATE TABLE IF NOT EXISTS %s (time timestamptz NOT NULL, function text NOT NULL, server text NOT NULL, "
 			"deployment text, traffic text NOT NULL, request_id text NOT NULL, azure_request_id text, "
 			"request_row integer NOT NULL, inputs jsonb, outputs jsonb, error text, latency_ms float8 NOT NULL) "
 			"PARTITION BY RANGE (time)",
-			quote_qualified_identifier(schema, table)),
+			name),
 		SPI_OK_UTILITY);
-	run(psprintf("COMMENT ON TABLE %s IS %s", quote_qualified_identifier(schema, table),
+	run(psprintf("COMMENT ON TABLE %s IS %s", name,
 				 quote_literal_cstr(psprintf("inference log of server %s, written by ml_score", server->name))),
 		SPI_OK_UTILITY);
+}
+
+/* Make the table unless it is there. It is locked, so that for the transaction nobody puts another one in its place. */
+static void
+make_table(const MlsServer *server)
+{
+	char *schema;
+	char *table;
+	RangeVar *name;
+	Oid relid;
+
+	split_name(server, &schema, &table);
+	name = makeRangeVar(schema, table, -1);
+	relid = RangeVarGetRelid(name, RowExclusiveLock, true);
+	if (!OidIsValid(relid))
+	{
+		create_table(server);
+		relid = RangeVarGetRelid(name, RowExclusiveLock, false);
+	}
+	check_table(server, relid);
 }
 
 /* The table's name and suffix, as one that PostgreSQL does not cut. */
@@ -130,10 +171,11 @@ make_partition(const MlsServer *server, const char *suffix, const char *from, co
 static void
 list_periods(const MlsServer *server, TimestampTz first, TimestampTz last)
 {
-	static const char sql[] =
-		"SELECT pg_catalog.to_char(b, $4), pg_catalog.to_char(b, $5), pg_catalog.to_char(b + s, $5) "
-		"FROM (SELECT ('1 ' || $3)::interval AS s) AS step, LATERAL pg_catalog.generate_series("
-		"pg_catalog.date_trunc($3, $1 AT TIME ZONE 'UTC'), ($2 AT TIME ZONE 'UTC') + s, s) AS b";
+	static const char sql[] = "SELECT pg_catalog.to_char(b, $4), pg_catalog.to_char(b, $5), "
+							  "pg_catalog.to_char(b OPERATOR(pg_catalog.+) s, $5) "
+							  "FROM (SELECT ('1 ' OPERATOR(pg_catalog.||) $3)::pg_catalog.interval AS s) AS step, "
+							  "LATERAL pg_catalog.generate_series(pg_catalog.date_trunc($3, $1 AT TIME ZONE 'UTC'), "
+							  "($2 AT TIME ZONE 'UTC') OPERATOR(pg_catalog.+) s, s) AS b";
 	Oid types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID};
 	Datum values[] = {
 		TimestampTzGetDatum(first), TimestampTzGetDatum(last), CStringGetTextDatum(periods[server->log_partition].word),
@@ -357,10 +399,13 @@ list_expired(const MlsServer *server)
 {
 	static const char sql[] =
 		"SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_inherits i "
-		"JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-		"WHERE i.inhparent = pg_catalog.to_regclass($1) AND NOT i.inhdetachpending AND c.relpartbound IS NOT NULL "
-		"AND pg_catalog.substring(pg_catalog.pg_get_expr(c.relpartbound, c.oid), 'TO \\(''([^'']+)''\\)')::timestamptz "
-		"<= pg_catalog.now() - $2 * interval '1 minute'";
+		"JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.inhrelid "
+		"JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace "
+		"WHERE i.inhparent OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)::pg_catalog.oid "
+		"AND NOT i.inhdetachpending AND c.relpartbound IS NOT NULL "
+		"AND pg_catalog.substring(pg_catalog.pg_get_expr(c.relpartbound, c.oid), 'TO \\(''([^'']+)''\\)')"
+		"::pg_catalog.timestamptz OPERATOR(pg_catalog.<=) "
+		"(pg_catalog.now() OPERATOR(pg_catalog.-) pg_catalog.make_interval(mins => $2))";
 	Oid types[] = {TEXTOID, INT4OID};
 	Datum values[] = {CStringGetTextDatum(mls_log_table_name(server)), Int32GetDatum(server->log_retention_min)};
 

@@ -15,6 +15,7 @@
 #include "inference/queue.h"
 #include "inference/shadow.h"
 #include "miscadmin.h"
+#include "stream/store.h"
 #include "transport/exchange.h"
 #include "transport/shmem.h"
 #include "utils/memutils.h"
@@ -157,11 +158,15 @@ give_up(const MlsRecord *record, const ErrorData *reason, MemoryContext cxt)
 	PG_END_TRY();
 }
 
-/* One bad record must not take the others along: when they cannot be written together, each is tried by itself. */
+/*
+ * One bad record must not take the others along: when they cannot be written together, each is tried by itself. But not
+ * when that is the table's fault: each would wait as long for a lock, say.
+ */
 static void
 write_batch(const Batch *batch, MemoryContext cxt)
 {
 	ErrorData *error = try_write(batch->serverid, batch->records, cxt);
+	bool one_by_one = list_length(batch->records) > 1 && error != NULL && mls_store_is_fault(error->sqlerrcode);
 	bool told = false;
 	ListCell *lc;
 
@@ -169,7 +174,7 @@ write_batch(const Batch *batch, MemoryContext cxt)
 		return;
 	foreach (lc, batch->records)
 	{
-		if (list_length(batch->records) > 1)
+		if (one_by_one)
 			error = try_write(batch->serverid, list_make1(lfirst(lc)), cxt);
 		if (error == NULL)
 			continue;
@@ -210,9 +215,9 @@ static List *
 logged_servers(MemoryContext cxt)
 {
 	static const char sql[] =
-		"SELECT s.oid FROM pg_catalog.pg_foreign_server s JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = "
-		"s.srvfdw "
-		"WHERE w.fdwname = 'ml_score' AND s.srvowner = $1 AND EXISTS "
+		"SELECT s.oid FROM pg_catalog.pg_foreign_server s "
+		"JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid OPERATOR(pg_catalog.=) s.srvfdw "
+		"WHERE w.fdwname OPERATOR(pg_catalog.=) 'ml_score' AND s.srvowner OPERATOR(pg_catalog.=) $1 AND EXISTS "
 		"(SELECT FROM pg_catalog.unnest(s.srvoptions) AS o WHERE pg_catalog.starts_with(o, 'log_table='))";
 	Oid types[] = {OIDOID};
 	Datum values[] = {ObjectIdGetDatum(GetUserId())};

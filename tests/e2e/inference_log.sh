@@ -77,6 +77,20 @@ is "$(sql "SELECT t(3)")" 3 "a log that cannot be written fails no query"
 wait_until 30 "SELECT log_dropped = 1 FROM ml_score.stat_endpoint WHERE server = 't'"
 is "$(sql "SELECT log_dropped, last_error FROM ml_score.stat_endpoint WHERE server = 't'")" '1|"public.taken" is no partitioned table' "and shows"
 
+# Nor someone else's table, whose triggers would run as the server's owner.
+sql "CREATE ROLE trapper_$PGVER; CREATE TABLE trap (LIKE f_log) PARTITION BY RANGE (time); CREATE TABLE traps PARTITION OF trap DEFAULT;
+	CREATE TABLE trapped AS SELECT current_user AS who; TRUNCATE trapped;
+	CREATE FUNCTION spring() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO trapped VALUES (current_user); RETURN NEW; END';
+	CREATE TRIGGER spring BEFORE INSERT ON traps FOR EACH ROW EXECUTE FUNCTION spring();
+	ALTER TABLE trap OWNER TO trapper_$PGVER; ALTER TABLE traps OWNER TO trapper_$PGVER; ALTER SERVER t OPTIONS (SET log_table 'public.trap')"
+sql "SELECT t(4)" >/dev/null
+wait_until 30 "SELECT log_dropped = 2 FROM ml_score.stat_endpoint WHERE server = 't'"
+is "$(sql "SELECT last_error, (SELECT count(*) FROM trapped) FROM ml_score.stat_endpoint WHERE server = 't'")" '"public.trap" does not belong to the owner of server "t"|0' \
+	"a table of someone else's is not written"
+sql "DROP TABLE trap; DROP ROLE trapper_$PGVER"
+is "$(sql "BEGIN; SET LOCAL lock_timeout = '7s'; ALTER SERVER t OPTIONS (SET log_table 'public.made'); SELECT ml_score.create_inference_log('t'); SHOW lock_timeout; ROLLBACK" | tail -n 1)" 7s \
+	"ml_score.create_inference_log leaves the session's settings alone"
+
 # A worker that is held up: the queue fills, further requests are dropped, the query does not wait.
 sql "TRUNCATE f_log"
 before=$(sql "SELECT log_dropped FROM ml_score.stat_endpoint WHERE server = 'f' AND logged > 0 ORDER BY logged DESC LIMIT 1")
