@@ -136,12 +136,23 @@ SELECT public.try($$SELECT ml_score.alter_stream('a', owner => 'st_other')$$);
 GRANT INSERT ON st_target TO st_other;
 SELECT ml_score.alter_stream('a', owner => 'st_other');
 SELECT name, owner FROM ml_score.stream WHERE name IN ('a', 'c1') ORDER BY name;
+-- planning a default runs its functions: as the stream's owner, not as who changes the stream
+GRANT CREATE ON SCHEMA public TO st_other;
+SET ROLE st_other;
+CREATE FUNCTION st_trap() RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'run as %', current_user; END $$;
+CREATE TABLE st_trapped (id bigint DEFAULT st_trap());
+SELECT public.try($$SELECT ml_score.alter_stream('a', target => 'st_trapped')$$);
+RESET ROLE;
+SELECT public.try($$SELECT ml_score.alter_stream('a', target => 'st_trapped')$$);
 -- what they need cannot be dropped
 SELECT public.try($$DROP SERVER st_hub CASCADE$$);
 SELECT public.try($$DROP ROLE st_other$$);
 SELECT public.try($$DROP SERVER st_online$$);
 ALTER SERVER st_hub RENAME TO st_bay;
 SELECT DISTINCT server FROM ml_score.stream;
+SAVEPOINT before_drop;
+DROP SCHEMA ml_score CASCADE;
+ROLLBACK TO before_drop;
 DROP EXTENSION ml_score CASCADE;
 ROLLBACK;
 RESET ROLE;

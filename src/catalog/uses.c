@@ -120,7 +120,7 @@ owns_extension(List *roles)
 	return false;
 }
 
-/* Does the statement drop the extension, and our tables with it? */
+/* Does the statement drop the extension, or its schema of the same name, and our tables with it? */
 static bool
 drops_extension(Node *statement)
 {
@@ -128,7 +128,8 @@ drops_extension(Node *statement)
 
 	if (IsA(statement, DropOwnedStmt))
 		return owns_extension(((DropOwnedStmt *) statement)->roles);
-	if (!IsA(statement, DropStmt) || ((DropStmt *) statement)->removeType != OBJECT_EXTENSION)
+	if (!IsA(statement, DropStmt) || (((DropStmt *) statement)->removeType != OBJECT_EXTENSION &&
+									  ((DropStmt *) statement)->removeType != OBJECT_SCHEMA))
 		return false;
 	foreach (lc, ((DropStmt *) statement)->objects)
 		if (strcmp(strVal(lfirst(lc)), MLS_SCHEMA) == 0)

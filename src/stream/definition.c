@@ -241,19 +241,24 @@ settle_statement(FunctionCallInfo fcinfo, MlsStream *stream)
 
 /*
  * Statements and names mean what they mean in the session that gave them: with any of these, all are taken to be of this
- * one; else they are looked at with the search_path that the stream has.
+ * one; else they are looked at with the search_path that the stream has. As the owner: planning a default may run code.
  */
 static void
 check_content(FunctionCallInfo fcinfo, MlsStream *stream)
 {
 	int level = NewGUCNestLevel();
+	Oid userid;
+	int context;
 
 	settle_statement(fcinfo, stream);
 	if (!PG_ARGISNULL(MLS_ARG_TARGET) || !PG_ARGISNULL(MLS_ARG_COLUMNS) || !PG_ARGISNULL(MLS_ARG_QUERY))
 		stream->search_path = pstrdup(namespace_search_path);
 	(void) set_config_option("search_path", stream->search_path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
 							 false);
+	GetUserIdAndSecContext(&userid, &context);
+	SetUserIdAndSecContext(stream->owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	mls_row_maker_check(stream);
+	SetUserIdAndSecContext(userid, context);
 	AtEOXact_GUC(false, level);
 }
 
