@@ -79,6 +79,13 @@ SELECT ml_score.run_monitor('m', '2026-03-01');
 SELECT signal, metric, value, threshold, breached FROM ml_score.monitor_result WHERE run = (SELECT max(id) FROM ml_score.monitor_run) AND feature = 'a' ORDER BY 1, 2;
 SELECT monitor, owner, state, signal, breached, since, last_run_at, last_outcome, next_run_at, pending_alerts FROM ml_score.monitor_status ORDER BY signal;
 SELECT ml_score.run_monitor('m', 'infinity');
+-- a run for a moment to come does not make those until then past ones
+SELECT ml_score.create_monitor('ahead', custom => 'SELECT ''a'' AS metric, 1 AS value', thresholds => '{"custom": {"a": 2}}');
+SELECT ml_score.run_monitor('ahead', '2100-01-01');
+SELECT ml_score.alter_monitor('ahead', thresholds => '{"custom": {"a": 0}}');
+SELECT ml_score.run_monitor('ahead');
+SELECT breached, since < '2100-01-01' FROM ml_score.monitor_status WHERE monitor = 'ahead';
+SELECT ml_score.drop_monitor('ahead');
 
 -- thresholds of one's own, by kind; a limit of null; earlier rows as the baseline, with an offset
 SELECT ml_score.create_monitor('own', current => 'SELECT at, a, c FROM scored', time_column => 'at', window_size => '3 days', window_offset => '12 hours',
@@ -142,6 +149,7 @@ SET ROLE regress_watch_owner;
 SELECT ml_score.create_monitor_action(NULL, 'x', channel => 'c');
 SELECT ml_score.create_monitor_action('nowhere', 'x', channel => 'c');
 SELECT ml_score.create_monitor_action('m', '', channel => 'c');
+SELECT ml_score.create_monitor_action('m', repeat('n', 64), channel => 'c');
 SELECT ml_score.create_monitor_action('m', 'x');
 SELECT ml_score.create_monitor_action('m', 'x', channel => 'c', statement => 'SELECT 1');
 SELECT ml_score.create_monitor_action('m', 'x', channel => '');

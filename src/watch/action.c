@@ -291,6 +291,15 @@ check_cool_down(FunctionCallInfo fcinfo)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"cool_down\" must not be negative"));
 }
 
+/* It is in what is announced, of which NOTIFY takes only so much. */
+static void
+check_name(const char *name)
+{
+	if (*name == '\0' || strlen(name) >= NAMEDATALEN)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" is not the name of an action", name),
+				errdetail("A name has 1 to %d bytes.", NAMEDATALEN - 1));
+}
+
 PG_FUNCTION_INFO_V1(mls_create_monitor_action);
 
 PGDLLEXPORT Datum
@@ -306,8 +315,7 @@ mls_create_monitor_action(PG_FUNCTION_ARGS)
 		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("monitor, name and cool_down must not be null"));
 	monitor = mls_monitor_load_own(text_to_cstring(PG_GETARG_TEXT_PP(ARG_MONITOR)),
 								   GetCurrentTransactionStartTimestamp(), false);
-	if (VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(ARG_NAME)) == 0)
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("an action needs a name"));
+	check_name(text_to_cstring(PG_GETARG_TEXT_PP(ARG_NAME)));
 	check_what(fcinfo, monitor);
 	check_cool_down(fcinfo);
 	if (!PG_ARGISNULL(ARG_SIGNALS))

@@ -116,6 +116,13 @@ static MlsStatement resume_monitor = {"UPDATE ml_score.monitor SET state = 'runn
 									  1,
 									  {INT8OID}};
 
+/* What a copy of the database has from the original is the original's to do. */
+static MlsStatement drop_alerts_of_original = {
+	"DELETE FROM ml_score.alert a USING ml_score.monitor m WHERE m.id = $1 AND m.home <> ml_score.stream_home() "
+	"AND a.monitor = m.name AND a.state = 'pending'",
+	1,
+	{INT8OID}};
+
 static MlsStatement purge_runs = {"DELETE FROM ml_score.monitor_run r USING ml_score.monitor m WHERE m.name = "
 								  "r.monitor AND (m.name = $1 OR $1 IS NULL "
 								  "AND pg_has_role($2, m.owner::oid, 'USAGE')) AND r.ended_at < clock_timestamp() - $3",
@@ -332,6 +339,7 @@ PG_FUNCTION_INFO_V1(mls_resume_monitor);
 PGDLLEXPORT Datum
 mls_resume_monitor(PG_FUNCTION_ARGS)
 {
+	change_monitor(PG_GETARG_TEXT_PP(0), &drop_alerts_of_original);
 	change_monitor(PG_GETARG_TEXT_PP(0), &resume_monitor);
 	PG_RETURN_VOID();
 }

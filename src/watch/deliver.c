@@ -4,7 +4,8 @@
  *
  * A round: see what is due, do what is done in the database, each in its own transaction, send the webhooks all at once
  * outside of any, note what became of them. A webhook that was sent when a worker died is sent again, with the same id.
- * Alerts of one action are done in order: one that waits holds up those behind it.
+ * Alerts of one action are done in order: one that waits holds up those behind it. Alerts in a copy of the database that
+ * they were written in are the original's to do.
  */
 #include "watch/alert.h"
 
@@ -22,6 +23,7 @@
 static MlsStatement due_alerts = {
 	"SELECT a.id, a.attempts::bigint, a.event_id::text, a.payload, c.channel, c.webhook, c.statement, c.batch, "
 	"c.search_path, c.time_zone FROM ml_score.alert a JOIN ml_score.monitor_action c ON c.id = a.action "
+	"JOIN ml_score.monitor m ON m.name = a.monitor AND m.home = ml_score.stream_home() "
 	"WHERE a.owner = $1 AND a.state = 'pending' AND a.due_at <= clock_timestamp() AND NOT EXISTS "
 	"(SELECT FROM ml_score.alert b WHERE b.owner = $1 AND b.state = 'pending' AND b.action = a.action AND b.id < a.id) "
 	"ORDER BY a.id LIMIT " MAX_ALERTS,
@@ -31,8 +33,9 @@ static MlsStatement due_alerts = {
 /* How long until the first of those that wait is due, of each action's first. */
 static MlsStatement next_due = {
 	"SELECT greatest(ceil(extract(epoch FROM min(due_at) - clock_timestamp()) * 1000), 0)::bigint FROM "
-	"(SELECT DISTINCT ON (action) due_at FROM ml_score.alert WHERE owner = $1 AND state = 'pending' "
-	"ORDER BY action, id) AS first HAVING count(*) > 0",
+	"(SELECT DISTINCT ON (a.action) a.due_at FROM ml_score.alert a "
+	"JOIN ml_score.monitor m ON m.name = a.monitor AND m.home = ml_score.stream_home() "
+	"WHERE a.owner = $1 AND a.state = 'pending' ORDER BY a.action, a.id) AS first HAVING count(*) > 0",
 	1,
 	{OIDOID}};
 
@@ -143,7 +146,7 @@ static void
 note_failure(const MlsAlert *alert)
 {
 	int64 delay = mls_telemetry_delay_ms(alert->attempts + 1, pg_prng_double(&pg_global_prng_state));
-	Datum values[] = {Int64GetDatum(alert->id), mls_ledger_utf8(alert->error),
+	Datum values[] = {Int64GetDatum(alert->id), CStringGetTextDatum(alert->error),
 					  Int64GetDatum(Max(delay, alert->retry_after_ms)), BoolGetDatum(alert->for_good)};
 
 	ereport(LOG, errmsg("alert " INT64_FORMAT " failed: %s", alert->id, alert->error));
@@ -202,6 +205,7 @@ deliver_alerts(const MlsWorker *worker)
 const MlsWorkerKind mls_alert_kind = {
 	.name = "alert",
 	.wanted =
-		"SELECT a.owner::bigint, r.rolname::text, a.owner, 1, 0::bigint FROM (SELECT DISTINCT owner::oid AS owner "
-		"FROM ml_score.alert WHERE state = 'pending') a JOIN pg_authid r ON r.oid = a.owner",
+		"SELECT a.owner::bigint, r.rolname::text, a.owner, 1, 0::bigint FROM (SELECT DISTINCT l.owner::oid AS owner "
+		"FROM ml_score.alert l JOIN ml_score.monitor m ON m.name = l.monitor AND m.home = ml_score.stream_home() "
+		"WHERE l.state = 'pending') a JOIN pg_authid r ON r.oid = a.owner",
 	.main = deliver_alerts};

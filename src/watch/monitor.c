@@ -13,7 +13,10 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
-/* The columns in the order of read_row. Windows are counted in the monitor's time zone, where days may have 23 hours. */
+/*
+ * The columns in the order of read_row. A run for a moment that was to come counts from when it was made, so that those in
+ * between are not taken for past. Windows are counted in the monitor's time zone, where days may have 23 hours.
+ */
 static MlsStatement select_monitor = {
 	"SELECT m.id, m.owner::oid::bigint, m.min_rows::bigint, m.home <> ml_score.stream_home(), m.name, m.current, "
 	"m.baseline, "
@@ -22,7 +25,8 @@ static MlsStatement select_monitor = {
 	"(w.window_end - m.window_size) AT TIME ZONE m.time_zone, w.window_end AT TIME ZONE m.time_zone, "
 	"(b.baseline_end - coalesce(m.baseline_window_size, m.window_size)) AT TIME ZONE m.time_zone, "
 	"b.baseline_end AT TIME ZONE m.time_zone, "
-	"(SELECT max(r.at) FROM ml_score.monitor_run r WHERE r.monitor = m.name AND r.outcome <> 'failed') "
+	"(SELECT max(least(r.at, r.started_at)) FROM ml_score.monitor_run r WHERE r.monitor = m.name AND r.outcome <> "
+	"'failed') "
 	"FROM ml_score.monitor m, "
 	"LATERAL (SELECT ($2 AT TIME ZONE m.time_zone) - m.window_offset) w (window_end), "
 	"LATERAL (SELECT ($2 AT TIME ZONE m.time_zone) - coalesce(m.baseline_window_offset, m.window_offset + "

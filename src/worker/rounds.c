@@ -22,6 +22,7 @@ mls_worker_rounds(const MlsWorker *worker, MlsWorkerRound round, uint32 wait_eve
 	MemoryContextDelete(cxt);
 }
 
+/* That the process is to end is FATAL, whatever SQLSTATE an owner's code gives to its errors. */
 ErrorData *
 mls_worker_try(void (*work)(void *arg), void *arg, MemoryContext cxt)
 {
@@ -36,9 +37,6 @@ mls_worker_try(void (*work)(void *arg), void *arg, MemoryContext cxt)
 	{
 		MemoryContextSwitchTo(cxt);
 		error = CopyErrorData();
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION &&
-			error->sqlerrcode != ERRCODE_QUERY_CANCELED)
-			PG_RE_THROW();
 		FlushErrorState();
 		mls_worker_abort();
 	}

@@ -191,6 +191,20 @@ ok $? "a pause ends its worker"
 cmp_ok "$(sql "SELECT count(*) FROM ml_score.monitor_run")" "<=" $((runs + 1)) "and its runs"
 is "$(sql_as watcher "SELECT ml_score.run_monitor('level')")" breached "by hand it still runs"
 
+# messages in the encoding of the database
+latin=${PGDATABASE}_latin
+"$PGBIN/psql" -Xqd postgres -c "DROP DATABASE IF EXISTS $latin" -c "CREATE DATABASE $latin ENCODING LATIN1 LOCALE 'C' TEMPLATE template0" 2>/dev/null
+PGDATABASE=$latin PGCLIENTENCODING=UTF8 sql "CREATE EXTENSION ml_score;
+	SELECT ml_score.create_monitor('été', custom => 'SELECT ''é'' AS metric, 1 AS value', thresholds => '{\"custom\": {\"é\": 0}}');
+	SELECT ml_score.create_monitor_action('été', 'à', statement => 'INSERT INTO \"où\" VALUES (\$1)');
+	SELECT ml_score.create_monitor_action('été', 'end', statement => 'DO \$do\$ BEGIN RAISE ''told to'' USING ERRCODE = ''admin_shutdown''; END \$do\$');
+	SELECT ml_score.run_monitor('été')" >/dev/null
+PGDATABASE=$latin PGCLIENTENCODING=UTF8 wait_until 30 "SELECT attempts > 0 AND last_error ~ 'relation \"où\" does not exist' FROM ml_score.alert ORDER BY id LIMIT 1"
+ok $? "what fails in another encoding than UTF8 is noted" "$(PGDATABASE=$latin sql "SELECT * FROM ml_score.alert")"
+PGDATABASE=$latin wait_until 30 "SELECT attempts > 0 AND last_error = 'told to' FROM ml_score.alert ORDER BY id DESC LIMIT 1"
+ok $? "so is what fails as if PostgreSQL were shut down" "$(PGDATABASE=$latin sql "SELECT * FROM ml_score.alert")"
+"$PGBIN/psql" -Xqd postgres -c "DROP DATABASE $latin WITH (FORCE)"
+
 # a dump
 restored=${PGDATABASE}_restored
 sql_as watcher "SELECT ml_score.resume_monitor('level')"
@@ -211,6 +225,19 @@ PGDATABASE=$restored sql "SELECT ml_score.resume_monitor('level')"
 PGDATABASE=$restored wait_until 30 "SELECT last_run_at > now() - interval '20 seconds' AND state = 'scheduled' FROM ml_score.monitor_status WHERE monitor = 'level'"
 ok $? "until it is resumed" "$(PGDATABASE=$restored sql "SELECT * FROM ml_score.monitor_status")"
 "$PGBIN/psql" -Xqd postgres -c "DROP DATABASE $restored WITH (FORCE)"
+
+# a copy of the database
+copy=${PGDATABASE}_copy
+is "$("$PGBIN/psql" -Xqd postgres -c "CREATE DATABASE $copy TEMPLATE $PGDATABASE" 2>&1)" "" "the database can be copied"
+PGDATABASE=$copy sql_as watcher "ALTER TABLE put_away RENAME TO done; DELETE FROM done"
+PGDATABASE=$copy sql "UPDATE ml_score.alert SET due_at = now() WHERE state = 'pending'"
+wait_until 20 "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'ml_score alert' AND datname = current_database()"
+sleep 3
+is "$(PGDATABASE=$copy sql "SELECT count(*), (SELECT count(*) FROM done) FROM ml_score.alert WHERE state = 'pending'")" "1|0" \
+	"the copy does not do what the original has to"
+PGDATABASE=$copy sql "SELECT ml_score.resume_monitor('level')"
+is "$(PGDATABASE=$copy sql "SELECT count(*), (SELECT count(*) FROM done) FROM ml_score.alert WHERE state = 'pending'")" "0|0" "nor when it is resumed"
+"$PGBIN/psql" -Xqd postgres -c "DROP DATABASE $copy WITH (FORCE)"
 sql_as watcher "SELECT ml_score.drop_monitor(name) FROM ml_score.monitor"
 is "$(sql "SELECT count(*) FROM ml_score.alert")|$(sql "SELECT count(*) FROM ml_score.monitor_result")" "0|0" "a monitor that is dropped takes all along"
 is "$(grep -c "$secret\|MfKQ9r8GKYqrTw\|bearer-of-alerts" "$RUN/$CLUSTER/log")" 0 "no secret in the log"
