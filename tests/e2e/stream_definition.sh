@@ -39,6 +39,7 @@ complete "a stream that is altered keeps its place; one that is rolled back is a
 is "$(sql "SELECT count(*) > 0 AND bool_and(twice = 2 * id) FROM t WHERE twice IS NOT NULL")|$(sql "SELECT count(twice) FROM t WHERE id <= 500")" "t|0" "what came after the commit is stored the new way"
 is "$(sql "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'ml_score stream'")" 2 "by as many workers as it has now"
 sql "SELECT ml_score.alter_stream('s', owner => 'heir')" >/dev/null
+wait_until 30 "SELECT count(*) > 0 AND bool_and(usename = 'heir') FROM pg_stat_activity WHERE backend_type = 'ml_score stream' AND datname = current_database()"
 send 100
 complete "one that is given away goes on"
 is "$(sql "SELECT DISTINCT by FROM t WHERE id > 1500")" heir "in its new owner's name"
