@@ -14,9 +14,11 @@
 #include "storage/shmem.h"
 #include "utils/dsa.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #define TRANCHE "ml_score inference"
 #define CHANNELS 64
+#define ABANDONED_MS (5 * 60 * 1000) /* without a worker: its database may be gone, or the server another's */
 
 /* A record in its list. */
 typedef struct Link
@@ -30,6 +32,7 @@ typedef struct Channel
 	Oid dboid; /* InvalidOid: free */
 	Oid owner;
 	int pid; /* of its worker; 0: none */
+	TimestampTz unserved_since;
 	Latch *latch;
 	dsa_pointer first[MLS_RECORD_KINDS];
 	dsa_pointer last[MLS_RECORD_KINDS];
@@ -191,7 +194,31 @@ find_channel(Oid owner)
 	clear_channel(unused);
 	unused->dboid = MyDatabaseId;
 	unused->owner = owner;
+	unused->unserved_since = GetCurrentTimestamp();
 	return unused;
+}
+
+/* Make room: of what nobody has come for in a while. True if there was any. */
+static bool
+clear_abandoned(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	bool cleared = false;
+
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	for (int i = 0; i < CHANNELS; i++)
+	{
+		Channel *channel = &shared->channels[i];
+
+		if (OidIsValid(channel->dboid) && channel->pid == 0 &&
+			TimestampDifferenceExceeds(channel->unserved_since, now, ABANDONED_MS))
+		{
+			clear_channel(channel);
+			cleared = true;
+		}
+	}
+	LWLockRelease(lock);
+	return cleared;
 }
 
 /* Put link at the end of its list. False: it may not be put there. */
@@ -224,16 +251,13 @@ append(Oid owner, dsa_pointer pointer, Link *link)
 	return true;
 }
 
-bool
-mls_queue_push(Oid owner, const MlsRecord *record)
+static bool
+push(Oid owner, const MlsRecord *record)
 {
-	dsa_pointer pointer;
+	dsa_pointer pointer =
+		dsa_allocate_extended(area, offsetof(Link, record) + record->size, DSA_ALLOC_NO_OOM | DSA_ALLOC_HUGE);
 	Link *link;
 
-	if (shared == NULL || record->size > area_size())
-		return false;
-	attach_area();
-	pointer = dsa_allocate_extended(area, offsetof(Link, record) + record->size, DSA_ALLOC_NO_OOM | DSA_ALLOC_HUGE);
 	if (!DsaPointerIsValid(pointer))
 		return false;
 	link = dsa_get_address(area, pointer);
@@ -245,12 +269,22 @@ mls_queue_push(Oid owner, const MlsRecord *record)
 	return false;
 }
 
+bool
+mls_queue_push(Oid owner, const MlsRecord *record)
+{
+	if (shared == NULL || record->size > area_size())
+		return false;
+	attach_area();
+	return push(owner, record) || (clear_abandoned() && push(owner, record));
+}
+
 static void
 leave_channel(int code, Datum arg)
 {
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	own_channel->pid = 0;
 	own_channel->latch = NULL;
+	own_channel->unserved_since = GetCurrentTimestamp();
 	LWLockRelease(lock);
 }
 
