@@ -78,11 +78,11 @@ wait_until 30 "SELECT log_dropped = 1 FROM ml_score.stat_endpoint WHERE server =
 is "$(sql "SELECT log_dropped, last_error FROM ml_score.stat_endpoint WHERE server = 't'")" '1|"public.taken" is no partitioned table' "and shows"
 
 # Nor someone else's table, whose triggers would run as the server's owner.
-sql "CREATE ROLE trapper_$PGVER; CREATE TABLE trap (LIKE f_log) PARTITION BY RANGE (time); CREATE TABLE traps PARTITION OF trap DEFAULT;
+sql "CREATE ROLE trapper_$PGVER; CREATE TABLE trap (LIKE f_log) PARTITION BY RANGE (time);
 	CREATE TABLE trapped AS SELECT current_user AS who; TRUNCATE trapped;
 	CREATE FUNCTION spring() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO trapped VALUES (current_user); RETURN NEW; END';
-	CREATE TRIGGER spring BEFORE INSERT ON traps FOR EACH ROW EXECUTE FUNCTION spring();
-	ALTER TABLE trap OWNER TO trapper_$PGVER; ALTER TABLE traps OWNER TO trapper_$PGVER; ALTER SERVER t OPTIONS (SET log_table 'public.trap')"
+	CREATE TRIGGER spring BEFORE INSERT ON trap FOR EACH ROW EXECUTE FUNCTION spring();
+	ALTER TABLE trap OWNER TO trapper_$PGVER; ALTER SERVER t OPTIONS (SET log_table 'public.trap')"
 sql "SELECT t(4)" >/dev/null
 wait_until 30 "SELECT log_dropped = 2 FROM ml_score.stat_endpoint WHERE server = 't'"
 is "$(sql "SELECT last_error, (SELECT count(*) FROM trapped) FROM ml_score.stat_endpoint WHERE server = 't'")" '"public.trap" does not belong to the owner of server "t"|0' \
