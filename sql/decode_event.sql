@@ -35,6 +35,7 @@ SELECT * FROM ml_score.decode_event('json', '{"a": 5000, "b": "5000", "c": [1, 2
 	AS e(a timestamptz, b timestamptz, c timestamptz[], d timestamptz(0));
 SELECT * FROM ml_score.decode_event('json', '{"a": 5000, "b": 5000}', '{"time_unit": {"b": "ms"}}') AS e(a timestamptz, b timestamptz);
 SELECT * FROM ml_score.decode_event('json', '{"a": "5000"}') AS e(a timestamptz);
+SELECT * FROM ml_score.decode_event('json', jsonb_build_object('a', 'yes, ' || repeat('ten chars ', 30))::text) AS e(a timestamptz);
 SELECT * FROM ml_score.decode_event('json', '{"a": 1e30}') AS e(a timestamptz);
 SELECT * FROM ml_score.decode_event('json', '{"a": "2026-02-30T00:00:00Z"}') AS e(a timestamptz);
 

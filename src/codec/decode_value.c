@@ -37,6 +37,7 @@ misfit(const MlsValueReader *reader, const MlsSpan *item, const char *why)
 
 #define NOT_OF_TYPE "is not a value of type"
 #define OUT_OF_RANGE "is out of range for type"
+#define COMPLAINT_LENGTH 160 /* room for the longest sentences around the start of a value */
 
 /* Have the type's input function read text. Its complaint may quote all of that, so it is cut. */
 static char *
@@ -44,7 +45,7 @@ call_input(MlsValueReader *reader, char *text, Datum *value)
 {
 	char *complaint = MlsInputCall(&reader->input, text, reader->input_param, reader->typmod, value);
 
-	return complaint ? mls_excerpt(complaint, strlen(complaint)) : NULL;
+	return complaint ? mls_excerpt_of_length(complaint, strlen(complaint), COMPLAINT_LENGTH) : NULL;
 }
 
 /* An item's text in the server's encoding: a string's characters, anything else's JSON. Palloc'd. */

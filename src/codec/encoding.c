@@ -62,12 +62,18 @@ mls_invalid_utf8(const char *text, size_t len)
 char *
 mls_excerpt(const char *text, size_t len)
 {
-	int shown = Min(len, EXCERPT_LENGTH);
+	return mls_excerpt_of_length(text, len, EXCERPT_LENGTH);
+}
+
+char *
+mls_excerpt_of_length(const char *text, size_t len, int max)
+{
+	int shown = Min(len, max);
 	char *result;
 	bool keep;
 
 	if (shown < len)
-		shown = pg_encoding_mbcliplen(PG_UTF8, text, Min(len, EXCERPT_LENGTH + 4), EXCERPT_LENGTH);
+		shown = pg_encoding_mbcliplen(PG_UTF8, text, Min(len, max + 4), max);
 	keep = GetDatabaseEncoding() == PG_UTF8 && pg_verify_mbstr(PG_UTF8, text, shown, true);
 	result = psprintf("%.*s%s", shown, text, shown < len ? "..." : "");
 	for (char *p = result; *p; p++)

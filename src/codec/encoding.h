@@ -21,6 +21,9 @@ extern int mls_invalid_utf8(const char *text, size_t len);
 /* The first part of a piece of a reply for messages, safe in any encoding; palloc'd. */
 extern char *mls_excerpt(const char *text, size_t len);
 
+/* The same with up to max bytes. */
+extern char *mls_excerpt_of_length(const char *text, size_t len, int max);
+
 /* The keys of an object, quoted and with commas between, likewise. */
 extern char *mls_json_keys(const MlsSpan *object);
 
