@@ -228,8 +228,6 @@ set_defaults(rd_kafka_conf_t *conf)
 	mls_kafka_set(conf, "topic.metadata.refresh.interval.ms", "60000");
 	mls_kafka_set(conf, "connections.max.idle.ms", "180000");
 	mls_kafka_set(conf, "socket.timeout.ms", "60000");
-	mls_kafka_set(conf, "session.timeout.ms", "30000");
-	mls_kafka_set(conf, "heartbeat.interval.ms", "3000");
 	mls_kafka_set(conf, "reconnect.backoff.max.ms", "5000");
 }
 
