@@ -40,7 +40,12 @@ SELECT args || '|' || public.try(format('SELECT ml_score.create_stream(%s, pause
 	$$'c', 'st_hub', 'topic', 'st_target', max_batch_delay => 'soon'$$,
 	$$'c', 'st_hub', 'topic', 'st_target', max_batch_bytes => '1TB'$$,
 	$$'c', 'st_hub', 'topic', 'st_target', on_error => 'ignore'$$,
-	$$'c', 'st_hub', 'topic', 'st_target', on_offset_out_of_range => 'ignore'$$]) AS args;
+	$$'c', 'st_hub', 'topic', 'st_target', on_offset_out_of_range => 'ignore'$$,
+	$$'c', 'st_hub', 'topic', 'st_target', hop => '1 minute'$$,
+	$$'c', 'st_hub', 'topic', 'st_target', allowed_lateness => '1s'$$,
+	$$'c', 'st_hub', 'topic', 'st_target', event_time => 'at'$$,
+	$$'c', 'st_hub', 'topic', 'st_target', late_events => 'update'$$,
+	$$'c', 'st_hub', 'topic', 'st_target', idle_timeout => '1 day'$$]) AS args;
 SELECT name, owner::text = current_user, server, topic, target, columns, query, format, start, workers, max_batch_rows, max_batch_delay, max_batch_bytes,
 	on_error, on_offset_out_of_range, state FROM ml_score.stream ORDER BY name;
 

@@ -199,6 +199,45 @@ read_window(FunctionCallInfo fcinfo)
 	return window;
 }
 
+static bool
+is_interval(FunctionCallInfo fcinfo, int arg, int64 length)
+{
+	Interval *interval = PG_GETARG_INTERVAL_P(arg);
+
+	return interval->month == 0 && interval->day == 0 && interval->time == length;
+}
+
+/* Is an argument that only windows have something else than create_stream's default? */
+static bool
+wants_windows(FunctionCallInfo fcinfo, int arg)
+{
+	if (PG_ARGISNULL(arg))
+		return false;
+	switch (arg)
+	{
+		case MLS_ARG_ALLOWED_LATENESS:
+			return !is_interval(fcinfo, arg, 0);
+		case MLS_ARG_EVENT_TIME:
+			return strcmp(text_arg(fcinfo, arg), "_time") != 0;
+		case MLS_ARG_LATE_EVENTS:
+			return strcmp(text_arg(fcinfo, arg), "dead_letter") != 0;
+		case MLS_ARG_IDLE_TIMEOUT:
+			return !is_interval(fcinfo, arg, USECS_PER_MINUTE);
+		default:
+			return true;
+	}
+}
+
+/* Of a stream without windows. */
+static void
+refuse_window_arguments(FunctionCallInfo fcinfo)
+{
+	for (int arg = MLS_ARG_HOP; arg <= MLS_ARG_IDLE_TIMEOUT; arg++)
+		if (wants_windows(fcinfo, arg))
+			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("argument \"%s\" needs \"window\"", arg_names[arg]));
+}
+
 static void
 take_window(FunctionCallInfo fcinfo, MlsStream *stream)
 {
@@ -209,10 +248,10 @@ take_window(FunctionCallInfo fcinfo, MlsStream *stream)
 					errhint("It runs once per window, over the relation \"batch\"."));
 		stream->window = read_window(fcinfo);
 	}
-	else if (!PG_ARGISNULL(MLS_ARG_HOP))
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"hop\" needs \"window\""));
 	if (stream->window != NULL)
 		take_window_changes(fcinfo, stream->window);
+	else
+		refuse_window_arguments(fcinfo);
 }
 
 static void
