@@ -138,10 +138,11 @@ COMMENT ON FUNCTION ml_score.send_query(name, text, text) IS
 A row is sent as a JSON object of its columns, but for _key (text or bytea) and _headers (jsonb), which are the event''s own; a column _value (text, jsonb or bytea) is the whole value.
 Errors: those of ml_score.send_event and of the query; invalid_parameter_value when it gives no rows, or nothing to send.';
 
-CREATE FUNCTION ml_score.purge_outbox(server name DEFAULT NULL) RETURNS bigint
+CREATE FUNCTION ml_score.purge_outbox(server name DEFAULT NULL, waiting boolean DEFAULT false) RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mls_purge_outbox';
-COMMENT ON FUNCTION ml_score.purge_outbox(name) IS
-'removes events from ml_score.outbox that cannot be sent any more: those that the hub refused for good, and those whose server or sender was dropped; of this server only, if one is named. Events of roles that the caller is a member of; how many they were.';
+COMMENT ON FUNCTION ml_score.purge_outbox(name, boolean) IS
+'removes events from ml_score.outbox that cannot be sent any more: those that the hub refused for good, and those whose server or sender was dropped; of this server only, if one is named. With waiting, those too that still are to be sent; one that is on its way may arrive all the same.
+Events of roles that the caller is a member of, and of servers that it owns; how many they were.';
 
 /* Runs: events of Azure Machine Learning, and a row for each pipeline or step run. */
 

@@ -100,6 +100,7 @@ SELECT ml_score.alter_monitor('perm', min_rows => 1);
 SELECT ml_score.pause_monitor('perm');
 SELECT ml_score.purge_monitor('0');
 SELECT ml_score.purge_outbox();
+SELECT ml_score.purge_outbox(waiting => true);
 SELECT ml_score.purge();
 SELECT ml_score.drop_monitor('perm');
 SET search_path = perm;

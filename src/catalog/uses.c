@@ -63,7 +63,7 @@ check_server(Oid serverid)
 			ERROR, errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 			errmsg("cannot drop server \"%s\" because ml_score uses it", name), errdetail("Used by: %s.", uses),
 			errhint("End them first: see ml_score.drop_stream, cancel_batch, drop_monitor_action, stop_forward_runs "
-					"and purge_outbox."));
+					"and purge_outbox with waiting => true."));
 }
 
 static void
@@ -89,7 +89,7 @@ check_role(Oid role)
 			errmsg("role \"%s\" cannot be dropped because ml_score works in its name", GetUserNameFromId(role, false)),
 			errdetail("In this database: %s.", uses),
 			errhint("ml_score.alter_stream gives a stream to another role; drop_stream, cancel_batch, drop_monitor, "
-					"stop_forward_runs and purge_outbox end what there is."));
+					"stop_forward_runs, and purge_outbox with waiting => true, end what there is."));
 }
 
 static void

@@ -284,19 +284,22 @@ PG_FUNCTION_INFO_V1(mls_purge_outbox);
 PGDLLEXPORT Datum
 mls_purge_outbox(PG_FUNCTION_ARGS)
 {
-	Oid types[] = {OIDOID, OIDOID};
+	Oid types[] = {OIDOID, OIDOID, BOOLOID};
 	Datum values[] = {
 		ObjectIdGetDatum(PG_ARGISNULL(0) ? InvalidOid : mls_server_oid(NameStr(*PG_GETARG_NAME(0)), false)),
-		ObjectIdGetDatum(GetUserId())};
+		ObjectIdGetDatum(GetUserId()), PG_GETARG_DATUM(1)};
 	int64 removed;
 
+	if (PG_ARGISNULL(1))
+		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"waiting\" must not be null"));
 	SPI_connect();
 	mls_stream_execute(
 		"DELETE FROM ml_score.outbox_event o WHERE server OPERATOR(pg_catalog.=) coalesce(nullif($1, 0), server) AND "
-		"(failed_at IS NOT NULL OR NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_server s WHERE s.oid "
+		"($3 OR failed_at IS NOT NULL OR NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_server s WHERE s.oid "
 		"OPERATOR(pg_catalog.=) o.server) OR NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid "
-		"OPERATOR(pg_catalog.=) o.sender)) AND (pg_catalog.pg_has_role($2, sender, 'USAGE') OR (SELECT rolsuper FROM "
-		"pg_catalog.pg_roles WHERE oid OPERATOR(pg_catalog.=) $2))",
+		"OPERATOR(pg_catalog.=) o.sender)) AND (pg_catalog.pg_has_role($2, sender, 'USAGE') OR EXISTS (SELECT FROM "
+		"pg_catalog.pg_foreign_server s WHERE s.oid OPERATOR(pg_catalog.=) o.server AND pg_catalog.pg_has_role($2, "
+		"s.srvowner, 'USAGE')) OR (SELECT rolsuper FROM pg_catalog.pg_roles WHERE oid OPERATOR(pg_catalog.=) $2))",
 		lengthof(types), types, values, NULL);
 	removed = SPI_processed;
 	SPI_finish();
