@@ -14,7 +14,7 @@
 static MlsServer *
 load(const char *name, MlsServerType type, Oid userid)
 {
-	MlsServer *server = mls_server_load(mls_server_oid(name, false));
+	MlsServer *server = mls_server_load(mls_server_oid_for(name, type));
 
 	mls_server_require(server, type);
 	if (object_aclcheck(ForeignServerRelationId, server->serverid, userid, ACL_USAGE) != ACLCHECK_OK)

@@ -21,7 +21,7 @@
 static MlsServer *
 open_server(const char *name)
 {
-	Oid serverid = mls_server_oid(name, false);
+	Oid serverid = mls_server_oid_for(name, MLS_SERVER_ONLINE);
 	AclResult acl = object_aclcheck(ForeignServerRelationId, serverid, GetUserId(), ACL_USAGE);
 	MlsServer *server;
 

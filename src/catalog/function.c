@@ -314,7 +314,7 @@ mls_function_load(Oid fnoid)
 	MlsFunction *fn = read_catalog_entry(fnoid, &body);
 	Oid bound = mls_function_server(fnoid);
 
-	use_server(fn, OidIsValid(bound) ? bound : mls_server_oid(body, false));
+	use_server(fn, OidIsValid(bound) ? bound : mls_server_oid_for(body, MLS_SERVER_ONLINE));
 	return fn;
 }
 
@@ -323,7 +323,7 @@ mls_function_check(Oid fnoid, bool missing_server_ok)
 {
 	char *body;
 	MlsFunction *fn = read_catalog_entry(fnoid, &body);
-	Oid serverid = mls_server_oid(body, missing_server_ok);
+	Oid serverid = missing_server_ok ? mls_server_oid(body, true) : mls_server_oid_for(body, MLS_SERVER_ONLINE);
 
 	if (OidIsValid(serverid))
 		use_server(fn, serverid);

@@ -46,9 +46,19 @@ wrapper_oid(void)
 	return wrapper == NULL ? InvalidOid : wrapper->fdwid;
 }
 
-/* The names of our servers in order, for a hint; NULL when there are none. */
+/* Is type NULL, or a server's? */
+static bool
+has_type(HeapTuple tuple, TupleDesc desc, const char *type)
+{
+	bool isnull;
+	Datum value = heap_getattr(tuple, Anum_pg_foreign_server_srvtype, desc, &isnull);
+
+	return type == NULL || (!isnull && strcmp(TextDatumGetCString(value), type) == 0);
+}
+
+/* The names of our servers, of this type unless it is NULL, in order, for a hint; NULL when there are none. */
 static char *
-list_servers(void)
+list_servers(const char *type)
 {
 	Oid wrapper = wrapper_oid();
 	Relation rel = table_open(ForeignServerRelationId, AccessShareLock);
@@ -62,7 +72,7 @@ list_servers(void)
 	{
 		Form_pg_foreign_server form = (Form_pg_foreign_server) GETSTRUCT(tuple);
 
-		if (form->srvfdw == wrapper)
+		if (form->srvfdw == wrapper && has_type(tuple, RelationGetDescr(rel), type))
 			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", quote_identifier(NameStr(form->srvname)));
 	}
 	systable_endscan_ordered(scan);
@@ -71,21 +81,43 @@ list_servers(void)
 	return names.len > 0 ? names.data : NULL;
 }
 
+pg_noreturn static void
+raise_missing(const char *name, const char *type)
+{
+	char *known = list_servers(type);
+	char *hint;
+
+	if (known != NULL && type != NULL)
+		hint = psprintf("Servers of TYPE '%s' are: %s.", type, known);
+	else if (known != NULL)
+		hint = psprintf("Servers of the foreign data wrapper " MLS_WRAPPER " are: %s.", known);
+	else if (type == NULL || strcmp(type, mls_server_type_name(MLS_SERVER_ONLINE)) == 0)
+		hint = "Create it with CREATE SERVER ... TYPE 'online' FOREIGN DATA WRAPPER " MLS_WRAPPER
+			   " OPTIONS (url 'https://...').";
+	else
+		hint = psprintf("Create it with CREATE SERVER ... TYPE '%s' FOREIGN DATA WRAPPER " MLS_WRAPPER ".", type);
+	ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("server \"%s\" does not exist", name),
+			errhint("%s", hint));
+}
+
 Oid
 mls_server_oid(const char *name, bool missing_ok)
 {
 	ForeignServer *server = GetForeignServerByName(name, true);
-	char *known;
 
-	if (server != NULL)
-		return server->serverid;
-	if (missing_ok)
-		return InvalidOid;
-	known = list_servers();
-	ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("server \"%s\" does not exist", name),
-			known != NULL ? errhint("Servers of the foreign data wrapper " MLS_WRAPPER " are: %s.", known)
-						  : errhint("Create it with CREATE SERVER ... TYPE 'online' FOREIGN DATA WRAPPER " MLS_WRAPPER
-									" OPTIONS (url 'https://...')."));
+	if (server == NULL && !missing_ok)
+		raise_missing(name, NULL);
+	return server == NULL ? InvalidOid : server->serverid;
+}
+
+Oid
+mls_server_oid_for(const char *name, MlsServerType type)
+{
+	ForeignServer *server = GetForeignServerByName(name, true);
+
+	if (server == NULL)
+		raise_missing(name, mls_server_type_name(type));
+	return server->serverid;
 }
 
 static uint64 generation;

@@ -162,6 +162,9 @@ extern uint64 mls_server_generation(void);
 /* The named server's oid. Raises UNDEFINED_OBJECT (with the list of our servers in the hint), or InvalidOid if missing_ok. */
 extern Oid mls_server_oid(const char *name, bool missing_ok);
 
+/* The same where a server of this type is wanted: the hint lists those. It may be of another: see mls_server_require. */
+extern Oid mls_server_oid_for(const char *name, MlsServerType type);
+
 /*
  * May a request go to url? NULL when it may, else a palloc'd reason: scheme, loopback rule or ml_score.allowed_hosts.
  * Called at DDL time, and by the transport for every connection.

@@ -59,7 +59,7 @@ parse_given(const char *schema)
 static MlsServer *
 load_registry(const char *name, Oid userid)
 {
-	MlsServer *server = mls_server_load(mls_server_oid(name, false));
+	MlsServer *server = mls_server_load(mls_server_oid_for(name, MLS_SERVER_REGISTRY));
 	AclResult acl = object_aclcheck(ForeignServerRelationId, server->serverid, userid, ACL_USAGE);
 
 	mls_server_require(server, MLS_SERVER_REGISTRY);

@@ -27,7 +27,7 @@ check_owner(const MlsServer *server)
 PGDLLEXPORT Datum
 mls_create_inference_log(PG_FUNCTION_ARGS)
 {
-	MlsServer *server = mls_server_load_online(mls_server_oid(NameStr(*PG_GETARG_NAME(0)), false));
+	MlsServer *server = mls_server_load_online(mls_server_oid_for(NameStr(*PG_GETARG_NAME(0)), MLS_SERVER_ONLINE));
 	TimestampTz now = GetCurrentTimestamp();
 	int nest = NewGUCNestLevel();
 

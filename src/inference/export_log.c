@@ -217,7 +217,7 @@ hour_of(TimestampTz time)
 static const MlsServer *
 logged_server(const char *name)
 {
-	MlsServer *server = mls_server_load_online(mls_server_oid(name, false));
+	MlsServer *server = mls_server_load_online(mls_server_oid_for(name, MLS_SERVER_ONLINE));
 
 	if (server->log_table == NULL)
 		ereport(ERROR, (errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),

@@ -71,7 +71,7 @@ warn_of_no_credential(const MlsServer *server, Oid userid)
 static void
 check_server(const char *name, Oid owner)
 {
-	Oid serverid = mls_server_oid(name, false);
+	Oid serverid = mls_server_oid_for(name, MLS_SERVER_EVENTHUBS);
 	MlsServer *server;
 
 	if (object_aclcheck(ForeignServerRelationId, serverid, owner, ACL_USAGE) != ACLCHECK_OK)

@@ -44,7 +44,7 @@ mls_outbox_init(void)
 static Oid
 server_to_send_to(const char *name)
 {
-	Oid serverid = mls_server_oid(name, false);
+	Oid serverid = mls_server_oid_for(name, MLS_SERVER_EVENTHUBS);
 	AclResult acl = object_aclcheck(ForeignServerRelationId, serverid, GetUserId(), ACL_USAGE);
 
 	mls_worker_require("outgoing events");
@@ -285,9 +285,10 @@ PGDLLEXPORT Datum
 mls_purge_outbox(PG_FUNCTION_ARGS)
 {
 	Oid types[] = {OIDOID, OIDOID, BOOLOID};
-	Datum values[] = {
-		ObjectIdGetDatum(PG_ARGISNULL(0) ? InvalidOid : mls_server_oid(NameStr(*PG_GETARG_NAME(0)), false)),
-		ObjectIdGetDatum(GetUserId()), PG_GETARG_DATUM(1)};
+	Datum values[] = {ObjectIdGetDatum(PG_ARGISNULL(0)
+										   ? InvalidOid
+										   : mls_server_oid_for(NameStr(*PG_GETARG_NAME(0)), MLS_SERVER_EVENTHUBS)),
+					  ObjectIdGetDatum(GetUserId()), PG_GETARG_DATUM(1)};
 	int64 removed;
 
 	if (PG_ARGISNULL(1))

@@ -59,7 +59,7 @@ open_consumer(MlsStreamWork *w)
 	mls_worker_begin();
 	MemoryContextSwitchTo(w->batch_context);
 	w->servers = mls_server_generation();
-	serverid = mls_server_oid(w->stream->server, false);
+	serverid = mls_server_oid_for(w->stream->server, MLS_SERVER_EVENTHUBS);
 	server = mls_server_load(serverid);
 	mls_server_require(server, MLS_SERVER_EVENTHUBS);
 	if (object_aclcheck(ForeignServerRelationId, serverid, w->stream->owner, ACL_USAGE) != ACLCHECK_OK)

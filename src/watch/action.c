@@ -163,7 +163,7 @@ mls_action_batch_call(Jsonb *arguments)
 MlsServer *
 mls_action_webhook(const char *name, Oid userid)
 {
-	MlsServer *server = mls_server_load(mls_server_oid(name, false));
+	MlsServer *server = mls_server_load(mls_server_oid_for(name, MLS_SERVER_WEBHOOK));
 
 	mls_server_require(server, MLS_SERVER_WEBHOOK);
 	if (object_aclcheck(ForeignServerRelationId, server->serverid, userid, ACL_USAGE) != ACLCHECK_OK)
