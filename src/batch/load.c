@@ -63,9 +63,23 @@ typedef struct Loader
 	const char *path; /* of the file that is read */
 	int64 number;
 	MlsLoaded loaded;
+	int last_sqlstate; /* of the last bad line */
+	StringInfoData last_reason;
+	int64 taken; /* lines that the target did not refuse, those that on_conflict left out included */
 	MlsResultField *csv;
 	StringInfoData text; /* a JSON string's characters */
 } Loader;
+
+/* Raise: nothing but bad lines. The last one of them tells why. */
+pg_noreturn static void
+raise_hopeless(const Loader *loader, const char *which, int sqlstate, const char *reason)
+{
+	ereport(ERROR,
+			(errcode(sqlstate),
+			 errmsg("none of the %s" INT64_FORMAT " predictions could be stored", which, loader->loaded.bad),
+			 errdetail("The last one's reason: %s.", reason),
+			 errhint("Check the arguments columns, result_format and result_columns against %s.", loader->path)));
+}
 
 static void
 dead_letter(Loader *loader, int64 number, const char *raw, int len, int sqlstate, const char *reason)
@@ -87,10 +101,10 @@ dead_letter(Loader *loader, int64 number, const char *raw, int len, int sqlstate
 	mls_books_close(&books);
 	pfree(bytes);
 	if (++loader->loaded.bad >= HOPELESS_LINES && loader->loaded.rows == 0)
-		ereport(ERROR,
-				(errcode(sqlstate), errmsg("none of the first %d predictions could be stored", HOPELESS_LINES),
-				 errdetail("The last one's reason: %s.", reason),
-				 errhint("Check the arguments columns, result_format and result_columns against %s.", loader->path)));
+		raise_hopeless(loader, "first ", sqlstate, reason);
+	loader->last_sqlstate = sqlstate;
+	resetStringInfo(&loader->last_reason);
+	appendStringInfoString(&loader->last_reason, reason);
 }
 
 /* A record is none of what it should be. */
@@ -117,10 +131,13 @@ refused_by_target(int line, int sqlstate, const char *reason, void *arg)
 static void
 store_chunk(Loader *loader)
 {
+	int64 bad = loader->loaded.bad;
+
 	loader->starts[loader->n] = loader->lines.len;
 	loader->raw_starts[loader->n] = loader->raw.len;
 	loader->loaded.rows += mls_target_store(loader->target, &loader->lines, loader->starts, loader->n,
 											loader->job->fail_bad ? NULL : refused_by_target, loader);
+	loader->taken += loader->n - (loader->loaded.bad - bad);
 	loader->n = 0;
 	resetStringInfo(&loader->lines);
 	resetStringInfo(&loader->raw);
@@ -665,6 +682,7 @@ mls_load_results(const MlsJob *job, MlsDownload *download)
 	initStringInfo(&loader.lines);
 	initStringInfo(&loader.raw);
 	initStringInfo(&loader.text);
+	initStringInfo(&loader.last_reason);
 	loader.starts = palloc(sizeof(int) * (CHUNK_LINES + 1));
 	loader.raw_starts = palloc(sizeof(int) * (CHUNK_LINES + 1));
 	loader.numbers = palloc(sizeof(int64) * CHUNK_LINES);
@@ -678,6 +696,8 @@ mls_load_results(const MlsJob *job, MlsDownload *download)
 	}
 	else
 		store_chunk(&loader);
+	if (loader.loaded.bad > 0 && loader.taken == 0)
+		raise_hopeless(&loader, "", loader.last_sqlstate, loader.last_reason.data);
 	settle(&loader);
 	return loader.loaded;
 }

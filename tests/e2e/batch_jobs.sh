@@ -58,6 +58,12 @@ is "$(sql "SELECT count(*), count(*) FILTER (WHERE price = -1) FROM price")" "10
 id=$(submit)
 like "$(finish "$id")" "none of the first 1000 predictions could be stored" "without it, rows that are all there fail the job"
 is "$(sql "SELECT count(*) FROM price")" 1000 "and nothing is doubled"
+id=$(sql "SELECT ml_score.submit_batch('pb', query => 'SELECT id, $DIAMOND FROM diamonds WHERE id <= 5', target => 'price')")
+like "$(finish "$id")" "none of the 5 predictions could be stored" "the same holds for all of a few rows"
+like "$(job "$id" "state, sqlstate, error_detail")" "failed\|23505\|The last one's reason: duplicate key" "with the last one's reason"
+sql "DELETE FROM price WHERE id = 1"
+id=$(sql "SELECT ml_score.submit_batch('pb', query => 'SELECT id, $DIAMOND FROM diamonds WHERE id <= 5', target => 'price')")
+is "$(finish "$id") $(job "$id" "rows_in, dead_letters")" "completed 1|4" "one that can be stored is enough"
 
 # nothing to do, no query, transactions
 is "$(finish "$(sql "SELECT ml_score.submit_batch('pb', query => 'SELECT id, carat FROM diamonds WHERE false', target => 'price')")")" completed "no rows: completed at once"
