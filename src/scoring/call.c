@@ -273,11 +273,26 @@ capture(MlsCall *call, MlsBatch *batch, MlsSegment *segment, const MlsSpan *resu
 	pfree(tuples);
 }
 
-/* A failure in one line, for where there is no room for more. */
-static char *
-reason_of(const MlsFailure *failure)
+/* The failure, whose detail names an input that the model may have missed. */
+static MlsFailure
+explain_failure(const MlsCall *call, const MlsFailure *failure)
 {
-	return failure->detail ? psprintf("%s: %s", failure->message, failure->detail) : failure->message;
+	const char *missing = mls_encoder_missing(call->encoder);
+	MlsFailure explained = *failure;
+
+	if (missing != NULL && failure->kind == MLS_FAILURE_REJECTED && failure->http_status != 200)
+		explained.detail = psprintf("%s%sThe endpoint declares the input \"%s\", which the function does not send.",
+									failure->detail ? failure->detail : "", failure->detail ? "\n" : "", missing);
+	return explained;
+}
+
+/* A failure as one text, for where there is no room for more. */
+static char *
+reason_of(const MlsCall *call, const MlsFailure *failure)
+{
+	MlsFailure explained = explain_failure(call, failure);
+
+	return explained.detail ? psprintf("%s: %s", explained.message, explained.detail) : explained.message;
 }
 
 /* The endpoint could not take this segment. Cut it where that may help, else its rows have failed. */
@@ -294,7 +309,7 @@ segment_failed(MlsCall *call, MlsBatch *batch, MlsSegment *segment, const MlsFai
 	}
 	else
 	{
-		capture(call, batch, segment, NULL, reason_of(failure));
+		capture(call, batch, segment, NULL, reason_of(call, failure));
 		mls_batch_fail(batch, segment, keep_failure(batch, failure));
 	}
 }
@@ -524,12 +539,8 @@ static void
 raise_failure(MlsCall *call, const MlsFailure *failure)
 {
 	ErrorContextCallback context = {error_context_stack, function_context, call};
-	const char *missing = mls_encoder_missing(call->encoder);
-	MlsFailure explained = *failure;
+	MlsFailure explained = explain_failure(call, failure);
 
-	if (missing != NULL && failure->kind == MLS_FAILURE_REJECTED && failure->http_status != 200)
-		explained.detail = psprintf("%s\nThe endpoint declares the input \"%s\", which the function does not send.",
-									failure->detail, missing);
 	error_context_stack = &context;
 	mls_failure_raise(call->server, &explained);
 }
@@ -542,9 +553,9 @@ failed_result(MlsCall *call, MlsBatch *batch, const MlsFailure *failure, bool *i
 		raise_failure(call, failure);
 	call->stats.failed_rows++;
 	if (call->fn->error_column >= 0)
-		return mls_decode_failed_row(call->decoder, reason_of(failure), batch->context, isnull);
+		return mls_decode_failed_row(call->decoder, reason_of(call, failure), batch->context, isnull);
 	if (call->first_reason == NULL)
-		call->first_reason = MemoryContextStrdup(call->context, reason_of(failure));
+		call->first_reason = MemoryContextStrdup(call->context, reason_of(call, failure));
 	*isnull = true;
 	return (Datum) 0;
 }

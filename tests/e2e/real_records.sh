@@ -44,4 +44,8 @@ sql "CREATE FUNCTION partial(cut text, color text, clarity text, depth float8, \
 	RETURNS float8 LANGUAGE ml_score STABLE AS 'records'"
 like "$(sql_error "SELECT partial('Ideal', 'E', 'SI2', 61.5, 55, 3.95, 3.98, 2.43)")" \
 	'declares the input "carat", which the function does not send' "an input left out is for the model to judge: its error names it"
+sql "CREATE FUNCTION partial_reason(cut text, color text, clarity text, depth float8, \"table\" float8, x float8, y float8, z float8,
+	OUT price float8, OUT error text) LANGUAGE ml_score STABLE AS 'records'"
+like "$(sql "SELECT error FROM partial_reason('Ideal', 'E', 'SI2', 61.5, 55, 3.95, 3.98, 2.43)")" \
+	'declares the input "carat", which the function does not send' "so does the error column"
 done_testing
