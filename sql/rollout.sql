@@ -24,6 +24,8 @@ ALTER SERVER halfway OPTIONS (ADD log_table 'public.t', ADD log_sample_rate '1.5
 ALTER SERVER halfway OPTIONS (ADD log_table 'public.t', ADD log_partition 'year');
 ALTER SERVER halfway OPTIONS (ADD log_table 'public.t', ADD log_retention '-1d');
 ALTER SERVER halfway OPTIONS (ADD log_table 'public.t', ADD log_retention 'soon');
+ALTER SERVER halfway OPTIONS (ADD log_table 'public.t', ADD log_retention '90');
+ALTER SERVER halfway OPTIONS (ADD auth 'keys');
 ALTER SERVER halfway OPTIONS (ADD shadow_deployment '');
 SELECT ml_score.create_inference_log('halfway');
 \echo :LAST_ERROR_SQLSTATE
@@ -34,6 +36,8 @@ SELECT ml_score.create_inference_log('halfway') AS "and once more";
 SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute WHERE attrelid = 'public."Half log"'::regclass AND attnum > 0 ORDER BY attnum;
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
+SELECT attname AS "without comment" FROM pg_attribute WHERE attrelid = 'public."Half log"'::regclass AND attnum > 0 AND col_description(attrelid, attnum) IS NULL;
+SELECT obj_description('public."Half log"'::regclass) AS "table", col_description('public."Half log"'::regclass, 12) AS latency_ms;
 SELECT count(*) AS partitions, bool_and(pg_get_expr(relpartbound, oid) ~ '-01 00:00:00') AS months FROM pg_class WHERE relname ~ '^Half log_p\d{6}$';
 RESET timezone;
 RESET datestyle;
@@ -41,6 +45,24 @@ DROP TABLE public."Half log";
 CREATE VIEW public."Half log" AS SELECT 1 AS one;
 SELECT ml_score.create_inference_log('halfway');
 \echo :LAST_ERROR_SQLSTATE
+-- tables that cannot take the log: said at once
+ALTER SERVER halfway OPTIONS (SET log_sample_rate '0.5');
+ALTER SERVER halfway OPTIONS (SET log_table 'nowhere.log');
+CREATE TABLE public.half_log (time timestamptz, function text) PARTITION BY RANGE (time);
+ALTER SERVER halfway OPTIONS (SET log_table 'public.half_log');
+DROP TABLE public.half_log;
+ALTER SERVER halfway OPTIONS (SET log_table 'public.half_log');
+SELECT ml_score.create_inference_log('halfway');
+ALTER SERVER halfway OPTIONS (SET log_partition 'day');
+ALTER TABLE public.half_log ALTER inputs TYPE text;
+ALTER TABLE public.half_log ALTER latency_ms TYPE bytea USING NULL;
+ALTER SERVER halfway OPTIONS (SET log_partition 'week');
+DROP TABLE public.half_log;
+CREATE TABLE public.half_log (time timestamptz, function text, server text, deployment text, traffic text, request_id text, azure_request_id text,
+    request_row integer, inputs jsonb, outputs jsonb, error text, latency_ms float8) PARTITION BY LIST (server);
+ALTER SERVER halfway OPTIONS (SET log_partition 'month');
+DROP TABLE public.half_log;
+ALTER SERVER halfway OPTIONS (SET log_table 'public."Half log"');
 DROP VIEW public."Half log";
 CREATE ROLE regress_logger;
 SET ROLE regress_logger;

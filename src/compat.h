@@ -45,12 +45,15 @@
 /* PostgreSQL 16: one function checks the privileges on any kind of object. */
 #if PG_VERSION_NUM < 160000
 #include "catalog/pg_foreign_server.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 static inline AclResult
 object_aclcheck(Oid class_id, Oid object_id, Oid role, AclMode mode)
 {
 	if (class_id == ProcedureRelationId)
 		return pg_proc_aclcheck(object_id, role, mode);
+	if (class_id == NamespaceRelationId)
+		return pg_namespace_aclcheck(object_id, role, mode);
 	Assert(class_id == ForeignServerRelationId);
 	return pg_foreign_server_aclcheck(object_id, role, mode);
 }

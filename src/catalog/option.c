@@ -68,17 +68,12 @@ static void
 check_auth(const char *name, MlsServerType type, const char *value)
 {
 	const MlsTypeRule *rule = &mls_type_rules[type];
-	StringInfoData valid;
 
 	if (rule->auths & MLS_AUTH_BIT(mls_option_find_word(mls_auth_words, value)->value))
 		return;
-	initStringInfo(&valid);
-	for (const MlsOptionWord *word = mls_auth_words; word->name != NULL; word++)
-		if (rule->auths & MLS_AUTH_BIT(word->value))
-			appendStringInfo(&valid, "%s'%s'", valid.len > 0 ? ", " : "", word->name);
 	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			errmsg("server \"%s\" of type '%s' cannot have auth '%s'", name, rule->name, value),
-			errhint("Valid values for this type are: %s.", valid.data));
+			errhint("Valid values for this type are: %s.", mls_option_list_auths(1U << type)));
 }
 
 /* Raise unless a blob server's url names a container. */
@@ -266,6 +261,15 @@ types_of_statement(void)
 	return name != NULL && mls_server_type_parse(name, &type) ? 1U << type : ~0U;
 }
 
+/* Raise when value names no auth at all. The words are those of the statement's type, as far as that can be told. */
+static void
+check_auth_word(const MlsOption *option, const char *value)
+{
+	if (option->words == mls_auth_words && mls_option_find_word(mls_auth_words, value) == NULL)
+		mls_option_raise_value(option, value,
+							   psprintf("Valid values are: %s.", mls_option_list_auths(types_of_statement())));
+}
+
 /* Raise about an option that is unknown, or known at another place. */
 pg_noreturn static void
 raise_unknown(const char *name, const MlsOption *option, const MlsOptionPlace *place)
@@ -315,6 +319,7 @@ check_option(DefElem *def, const MlsOptionPlace *place)
 		raise_unknown(def->defname, option, place);
 	if (!superuser())
 		check_privilege(option, defGetString(def));
+	check_auth_word(option, defGetString(def));
 	mls_option_parse(option, defGetString(def));
 	check_url(option, defGetString(def));
 	if (option->kind == MLS_KIND_PROPERTY)

@@ -259,6 +259,22 @@ mls_server_type_list(void)
 	return out.data;
 }
 
+char *
+mls_option_list_auths(unsigned types)
+{
+	unsigned auths = 0;
+	StringInfoData out;
+
+	for (int type = 0; type < lengthof(mls_type_rules); type++)
+		if (types & (1U << type))
+			auths |= mls_type_rules[type].auths;
+	initStringInfo(&out);
+	for (const MlsOptionWord *word = mls_auth_words; word->name != NULL; word++)
+		if (auths & MLS_AUTH_BIT(word->value))
+			appendStringInfo(&out, "%s'%s'", out.len > 0 ? ", " : "", word->name);
+	return out.data;
+}
+
 const char *
 mls_option_word(const MlsOptionWord *words, int value)
 {

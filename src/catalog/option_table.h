@@ -76,6 +76,9 @@ extern const MlsOption *mls_option_find(const char *name);
 /* The word that name is, whatever its letter case; NULL when it is none of words. */
 extern const MlsOptionWord *mls_option_find_word(const MlsOptionWord *words, const char *name);
 
+/* "'none'", ...: the auths that servers of these types (bits of MlsServerType) can have; palloc'd. */
+extern char *mls_option_list_auths(unsigned types);
+
 /* The word that stands for value. */
 extern const char *mls_option_word(const MlsOptionWord *words, int value);
 

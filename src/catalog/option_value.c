@@ -95,6 +95,19 @@ parse_number(const MlsOption *option, const char *value, int flags, const char *
 	return result;
 }
 
+/* Minutes, 0 alone or with a unit: a bare number would be taken for days by one reader and for milliseconds by another. */
+static int
+parse_minutes(const MlsOption *option, const char *value)
+{
+	int result = parse_number(option, value, GUC_UNIT_MIN, "a time such as '12h' or '30d'");
+
+	if (result != 0 && strpbrk(value, "dhmsu") == NULL)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("invalid value for option \"%s\": \"%s\"", option->name, value),
+				errdetail("The value has no unit."), errhint("Give one, such as '%sd' for days.", value));
+	return result;
+}
+
 static double
 parse_rate(const MlsOption *option, const char *value)
 {
@@ -186,7 +199,7 @@ mls_option_parse(const MlsOption *option, char *value)
 			result.number = parse_number(option, value, GUC_UNIT_MS, "a time such as '20ms', '60s' or '2min'");
 			break;
 		case MLS_KIND_MINUTES:
-			result.number = parse_number(option, value, GUC_UNIT_MIN, "a time such as '12h' or '30d'");
+			result.number = parse_minutes(option, value);
 			break;
 		case MLS_KIND_SIZE:
 			result.number = parse_number(option, value, GUC_UNIT_BYTE, "a size such as '512kB' or '1MB'");

@@ -18,6 +18,7 @@
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_user_mapping.h"
 #include "foreign/foreign.h"
+#include "inference/log_table.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -27,6 +28,19 @@
 
 static object_access_hook_type next_object_access_hook;
 
+/* Warn about a log that cannot be written: afterwards, only counters would tell. */
+static void
+check_log(Form_pg_foreign_server form, List *options)
+{
+	MlsServer server = {0};
+
+	mls_option_read(&server, options);
+	server.name = pstrdup(NameStr(form->srvname));
+	server.owner = form->srvowner;
+	if (server.log_table != NULL)
+		mls_log_table_warn(&server);
+}
+
 /* Raise unless the server in tuple has a type of ours, and the options that type needs. */
 static void
 check_server(Relation rel, HeapTuple tuple, bool altered)
@@ -34,7 +48,8 @@ check_server(Relation rel, HeapTuple tuple, bool altered)
 	Form_pg_foreign_server form = (Form_pg_foreign_server) GETSTRUCT(tuple);
 	const char *name = NameStr(form->srvname);
 	Datum type_text;
-	Datum options;
+	Datum options_text;
+	List *options;
 	bool isnull;
 	MlsServerType type;
 
@@ -52,10 +67,14 @@ check_server(Relation rel, HeapTuple tuple, bool altered)
 			ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied to alter server \"%s\"", name),
 			errdetail("A user mapping for it points to a secret of the database server (env:, file:, keyvault:), which "
 					  "only a superuser may direct elsewhere."));
-	options = heap_getattr(tuple, Anum_pg_foreign_server_srvoptions, RelationGetDescr(rel), &isnull);
-	mls_option_check_type(name, type, isnull ? NIL : untransformRelOptions(options));
+	options_text = heap_getattr(tuple, Anum_pg_foreign_server_srvoptions, RelationGetDescr(rel), &isnull);
+	options = isnull ? NIL : untransformRelOptions(options_text);
+	mls_option_check_type(name, type, options);
 	if (type == MLS_SERVER_ONLINE)
+	{
+		check_log(form, options);
 		mls_worker_wake_at_commit(); /* perhaps to log, or no longer */
+	}
 }
 
 /*

@@ -11,13 +11,16 @@
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "codec/encoding.h"
 #include "executor/spi.h"
+#include "inference/log_layout.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -105,16 +108,13 @@ create_table(const MlsServer *server)
 {
 	char *name = mls_log_table_name(server);
 
+	run(psprintf("CREATE TABLE IF NOT EXISTS %s %s", name, mls_log_layout_definition()), SPI_OK_UTILITY);
 	run(psprintf(
-			"CREATE TABLE IF NOT EXISTS %s (time timestamptz NOT NULL, function text NOT NULL, server text NOT NULL, "
-			"deployment text, traffic text NOT NULL, request_id text NOT NULL, azure_request_id text, "
-			"request_row integer NOT NULL, inputs jsonb, outputs jsonb, error text, latency_ms float8 NOT NULL) "
-			"PARTITION BY RANGE (time)",
-			name),
+			"COMMENT ON TABLE %s IS %s", name,
+			quote_literal_cstr(psprintf(
+				"inference log of server %s, written by ml_score: a line for each row of a request", server->name))),
 		SPI_OK_UTILITY);
-	run(psprintf("COMMENT ON TABLE %s IS %s", name,
-				 quote_literal_cstr(psprintf("inference log of server %s, written by ml_score", server->name))),
-		SPI_OK_UTILITY);
+	run(mls_log_layout_comments(name), SPI_OK_UTILITY);
 }
 
 /* Make the table unless it is there. It is locked, so that for the transaction nobody puts another one in its place. */
@@ -135,6 +135,48 @@ make_table(const MlsServer *server)
 		relid = RangeVarGetRelid(name, RowExclusiveLock, false);
 	}
 	check_table(server, relid);
+}
+
+/* What will keep the log from being written, as a sentence, or NULL. A table that is not there will be made. */
+static char *
+problem_of(const MlsServer *server)
+{
+	char *schema;
+	char *table;
+	Oid schema_oid;
+	Oid relid;
+
+	split_name(server, &schema, &table);
+	schema_oid = get_namespace_oid(schema, true);
+	if (!OidIsValid(schema_oid))
+		return psprintf("Schema \"%s\" does not exist.", schema);
+	if (object_aclcheck(NamespaceRelationId, schema_oid, server->owner, ACL_USAGE) != ACLCHECK_OK)
+		return psprintf("The server's owner has no USAGE on schema \"%s\".", schema);
+	if (object_aclcheck(NamespaceRelationId, schema_oid, server->owner, ACL_CREATE) != ACLCHECK_OK)
+		return psprintf("The server's owner has no CREATE on schema \"%s\", where partitions are made.", schema);
+	relid = get_relname_relid(table, schema_oid);
+	if (!OidIsValid(relid))
+		return NULL;
+	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+		return pstrdup("It is no partitioned table.");
+	if (owner_of(relid) != server->owner)
+		return pstrdup("It does not belong to the server's owner.");
+	return mls_log_layout_problem(relid);
+}
+
+void
+mls_log_table_warn(const MlsServer *server)
+{
+	char *problem = problem_of(server);
+
+	if (problem != NULL)
+		ereport(WARNING,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("requests to server \"%s\" cannot be logged in \"%s\"", server->name, server->log_table),
+				 errdetail("%s", problem),
+				 errhint("Name a table that does not exist yet: it is made as it has to be, with the first "
+						 "request or by ml_score.create_inference_log(%s).",
+						 quote_literal_cstr(server->name))));
 }
 
 /* The table's name and suffix, as one that PostgreSQL does not cut. */

@@ -1,13 +1,16 @@
 /*
  * log_table.h - the partitioned table that an online server's option log_table names.
  *
- * All of it is done as the current user, who must own the table; in a transaction with SPI not connected.
+ * All of it but the warning is done as the current user, who must own the table; in a transaction with SPI not connected.
  */
 #ifndef MLS_LOG_TABLE_H
 #define MLS_LOG_TABLE_H
 
 #include "catalog/server.h"
 #include "inference/record.h"
+
+/* WARN when the table, as it is, will not take the log. Of server, name, owner and log_table are looked at. */
+extern void mls_log_table_warn(const MlsServer *server);
 
 /* Have the table, and its partitions for the times from first to last and the period after. Raises. */
 extern void mls_log_table_prepare(const MlsServer *server, TimestampTz first, TimestampTz last);
