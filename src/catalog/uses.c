@@ -120,21 +120,26 @@ owns_extension(List *roles)
 	return false;
 }
 
-/* Does the statement drop the extension, or its schema of the same name, and our tables with it? */
-static bool
-drops_extension(Node *statement)
+bool
+mls_uses_names_extension(const DropStmt *statement)
 {
 	ListCell *lc;
 
-	if (IsA(statement, DropOwnedStmt))
-		return owns_extension(((DropOwnedStmt *) statement)->roles);
-	if (!IsA(statement, DropStmt) || (((DropStmt *) statement)->removeType != OBJECT_EXTENSION &&
-									  ((DropStmt *) statement)->removeType != OBJECT_SCHEMA))
+	if (statement->removeType != OBJECT_EXTENSION && statement->removeType != OBJECT_SCHEMA)
 		return false;
-	foreach (lc, ((DropStmt *) statement)->objects)
+	foreach (lc, statement->objects)
 		if (strcmp(strVal(lfirst(lc)), MLS_SCHEMA) == 0)
 			return true;
 	return false;
+}
+
+/* Does the statement drop the extension, or its schema, and our tables with it? */
+static bool
+drops_extension(Node *statement)
+{
+	if (IsA(statement, DropOwnedStmt))
+		return owns_extension(((DropOwnedStmt *) statement)->roles);
+	return IsA(statement, DropStmt) && mls_uses_names_extension((DropStmt *) statement);
 }
 
 /* A server has another name now. */

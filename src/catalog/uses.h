@@ -8,6 +8,13 @@
 #ifndef MLS_USES_H
 #define MLS_USES_H
 
+#include "postgres.h"
+
+#include "nodes/parsenodes.h"
+
+/* Does the statement name the extension, or its schema, among what it drops? */
+extern bool mls_uses_names_extension(const DropStmt *statement);
+
 /* From _PG_init. */
 extern void mls_uses_init(void);
 

@@ -9,6 +9,7 @@
 
 #include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
+#include "catalog/uses.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "commands/extension.h"
@@ -52,17 +53,6 @@ hold_extension(void)
 		mls_worker_shared_hold(MyDatabaseId);
 }
 
-static bool
-names_extension(const DropStmt *statement)
-{
-	ListCell *lc;
-
-	foreach (lc, statement->objects)
-		if (statement->removeType == OBJECT_EXTENSION && strcmp(strVal(lfirst(lc)), MLS_SCHEMA) == 0)
-			return true;
-	return false;
-}
-
 /* Send our processes away from where the statement needs to be alone. */
 static void
 make_room(Node *statement)
@@ -83,7 +73,7 @@ make_room(Node *statement)
 				hold_database(((RenameStmt *) statement)->subname);
 			break;
 		case T_DropStmt:
-			if (names_extension((DropStmt *) statement))
+			if (mls_uses_names_extension((DropStmt *) statement))
 				hold_extension();
 			break;
 		case T_DropOwnedStmt:
