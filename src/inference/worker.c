@@ -197,17 +197,21 @@ write_logs(MemoryContext cxt)
 	return batches != NIL;
 }
 
-static void
+/* True when there was something: by the time all is answered, more may wait that there was no room for. */
+static bool
 send_copies(void)
 {
+	bool busy = mls_shadow_is_busy();
 	MlsRecord *record;
 
 	while (mls_shadow_has_room() && (record = mls_queue_pop(MLS_RECORD_SHADOW)) != NULL)
 	{
 		mls_shadow_send(record);
 		pfree(record);
+		busy = true;
 	}
 	mls_shadow_advance();
+	return busy;
 }
 
 /* The owner's servers that have a log, as oids. In a transaction. */
@@ -297,17 +301,17 @@ inference_main(const MlsWorker *worker)
 						errmsg("there is no room for another owner of inference logs")));
 	for (;;)
 	{
-		bool wrote;
+		bool worked;
 
 		MemoryContextReset(cxt);
 		MemoryContextSwitchTo(cxt);
-		wrote = write_logs(cxt);
-		send_copies();
+		worked = write_logs(cxt);
+		worked |= send_copies();
 		expire(&expired_at, cxt);
 		if (mls_shadow_is_busy())
 			mls_exchange_sleep(PAUSE_MS);
 		else
-			(void) mls_worker_sleep(wrote ? 0 : IDLE_MS, wait_event);
+			(void) mls_worker_sleep(worked ? 0 : IDLE_MS, wait_event);
 		CHECK_FOR_INTERRUPTS();
 	}
 }

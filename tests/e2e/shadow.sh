@@ -33,10 +33,18 @@ cmp_ok "$(($(now_ms) - begun))" "<" 3000 "a slow shadow slows nobody"
 before=$(sql "$shadowed")
 sql "SELECT count(f(i, repeat('y', 30000), '', '', 1, 1, 1, 1, 1)) FROM generate_series(1, 2000) i" >/dev/null
 cmp_ok "$(sql "SELECT shadow_dropped FROM ml_score.stat_endpoint WHERE server = 'f' AND NOT shadow ORDER BY requests DESC LIMIT 1")" ">" 0 "copies that have no room are dropped and counted"
-sql "ALTER SERVER f OPTIONS (ADD log_table 'public.f_log'); TRUNCATE f_log"
-sql "SELECT f(5, 'while behind', 'b', 'c', 1, 1, 1, 1, 1)" >/dev/null
-wait_until 20 "SELECT count(*) > 0 FROM f_log WHERE inputs ->> 'cut' = 'while behind' AND traffic = 'live'"
+flood="SELECT count(f(i, repeat('z', 30000), '', '', 1, 1, 1, 1, 1)) FROM generate_series(1, 1500) i"
+dropped="SELECT coalesce(sum(log_dropped), 0) FROM ml_score.stat_endpoint WHERE server = 'f'"
+before=$(sql "$dropped")
+sql >/dev/null <<-EOF
+	TRUNCATE f_log;
+	$flood;
+	ALTER SERVER f OPTIONS (ADD log_table 'public.f_log');
+	SELECT count(f(i, repeat('b', 5000), 'while behind', '', 1, 1, 1, 1, 1)) FROM generate_series(1, 800) i;
+EOF
+wait_until 30 "SELECT count(*) = 800 FROM f_log WHERE inputs ->> 'color' = 'while behind' AND traffic = 'live'"
 ok $? "the log is written while the shadow is behind"
+is "$(sql "$dropped")" "$before" "the shadow's copies leave it room"
 
 # A query that is cancelled, a server that is dropped: the worker copes.
 sql "ALTER SERVER f OPTIONS (DROP shadow_deployment, SET url '$(deployments_url blue "$fast/tag/sc$PGVER/latency/5s/score")')"
