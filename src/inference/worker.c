@@ -27,6 +27,7 @@
 #define PAUSE_MS 10 /* while answers are awaited */
 #define IDLE_MS 60000
 #define EXPIRE_MS 600000
+#define TELL_INTERVAL_MS 60000
 
 /* What one turn writes: records of one server. */
 typedef struct Batch
@@ -158,6 +159,19 @@ give_up(const MlsRecord *record, const ErrorData *reason, MemoryContext cxt)
 	PG_END_TRY();
 }
 
+/* Once a minute at most: requests keep coming, and stat_endpoint has the last error. */
+static void
+tell(const ErrorData *error)
+{
+	static TimestampTz told_at;
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (!TimestampDifferenceExceeds(told_at, now, TELL_INTERVAL_MS))
+		return;
+	told_at = now;
+	ereport(LOG, errcode(error->sqlerrcode), errmsg("could not write an inference log: %s", error->message));
+}
+
 /*
  * One bad record must not take the others along: when they cannot be written together, each is tried by itself. But not
  * when that is the table's fault: each would wait as long for a lock, say.
@@ -167,7 +181,6 @@ write_batch(const Batch *batch, MemoryContext cxt)
 {
 	ErrorData *error = try_write(batch->serverid, batch->records, cxt);
 	bool one_by_one = list_length(batch->records) > 1 && error != NULL && mls_store_is_fault(error->sqlerrcode);
-	bool told = false;
 	ListCell *lc;
 
 	if (error == NULL)
@@ -179,9 +192,7 @@ write_batch(const Batch *batch, MemoryContext cxt)
 		if (error == NULL)
 			continue;
 		give_up(lfirst(lc), error, cxt);
-		if (!told)
-			ereport(LOG, errcode(error->sqlerrcode), errmsg("could not write an inference log: %s", error->message));
-		told = true;
+		tell(error);
 	}
 }
 

@@ -71,6 +71,7 @@ logged "string_agg(inputs::text, ' ' ORDER BY inputs::text) FILTER (WHERE output
 is "$(sql "SELECT count(*) FROM f_log WHERE outputs = '\"NaN\"'")" 6 "NaN is a string"
 
 # A table that cannot be written: dropped, counted, told of; scoring goes on.
+server_log_mark
 sql "CREATE TABLE taken (i int); CREATE SERVER t TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url '$(peer_url fast)/score', log_table 'public.taken');
 	CREATE FUNCTION t(a int) RETURNS float8 LANGUAGE ml_score STABLE AS 't'"
 is "$(sql "SELECT t(3)")" 3 "a log that cannot be written fails no query"
@@ -87,6 +88,7 @@ sql "SELECT t(4)" >/dev/null
 wait_until 30 "SELECT log_dropped = 2 FROM ml_score.stat_endpoint WHERE server = 't'"
 is "$(sql "SELECT last_error, (SELECT count(*) FROM trapped) FROM ml_score.stat_endpoint WHERE server = 't'")" '"public.trap" does not belong to the owner of server "t"|0' \
 	"a table of someone else's is not written"
+is "$(server_log | grep -c 'could not write an inference log')" 1 "the server's log hears of it once a minute"
 sql "DROP TABLE trap; DROP ROLE trapper_$PGVER"
 is "$(sql "BEGIN; SET LOCAL lock_timeout = '7s'; ALTER SERVER t OPTIONS (SET log_table 'public.made'); SELECT ml_score.create_inference_log('t'); SHOW lock_timeout; ROLLBACK" | tail -n 1)" 7s \
 	"ml_score.create_inference_log leaves the session's settings alone"
