@@ -25,6 +25,9 @@ sql_error "SELECT odd('x')" >/dev/null
 identity_server secured "auth 'entra', credential 'client_secret'"
 mapping secured "tenant_id 'ok', client_id 'prometheus', client_secret 'prometheus'"
 sql "SELECT secured(1)" >/dev/null
+sql "ALTER USER MAPPING FOR postgres SERVER secured OPTIONS (SET client_secret 'the next')"
+sql "SELECT secured(1)" >/dev/null
+is "$(sql "SELECT count(*) FROM ml_score.token_status WHERE identity = 'prometheus'")" 2 "an identity may have two tokens"
 need_peer kafka
 kafka_topic prometheus 2
 seq 1 500 | sed 's/.*/{"id": &}/' | kafka_produce prometheus
