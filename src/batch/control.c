@@ -72,16 +72,16 @@ failed_state_of(const MlsJob *job)
 	const char *id = psprintf(INT64_FORMAT, job->id);
 	MemoryContext cxt = CurrentMemoryContext;
 	char *state = NULL;
-	MlsBooks books;
+	MlsLedger ledger;
 
-	mls_books_open(&books);
-	if (mls_books_run("SELECT failed_state FROM ml_score.batch_job WHERE id = $1::bigint", 1, &id) == 1)
+	mls_ledger_open(&ledger);
+	if (mls_ledger_run_texts("SELECT failed_state FROM ml_score.batch_job WHERE id = $1::bigint", 1, &id) == 1)
 	{
 		state = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 		if (state != NULL)
 			state = MemoryContextStrdup(cxt, state);
 	}
-	mls_books_close(&books);
+	mls_ledger_close(&ledger);
 	return state;
 }
 
@@ -125,17 +125,18 @@ mls_batch_purge(Interval *older_than, const int64 *id)
 {
 	const char *arguments[] = {DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(older_than))),
 							   psprintf("%u", GetUserId()), id == NULL ? NULL : psprintf(INT64_FORMAT, *id)};
-	MlsBooks books;
+	MlsLedger ledger;
 	uint64 purged;
 
 	if (id != NULL)
 		(void) load_own(*id, true);
-	mls_books_open(&books);
-	purged = mls_books_run("DELETE FROM ml_score.batch_job WHERE state IN ('completed', 'failed', 'cancelled') AND "
-						   "NOT cleanup AND completed_at <= clock_timestamp() - $1::interval AND "
-						   "($3 IS NULL OR id = $3::bigint) AND pg_has_role($2::oid, owner::oid, 'USAGE')",
-						   lengthof(arguments), arguments);
-	mls_books_close(&books);
+	mls_ledger_open(&ledger);
+	purged =
+		mls_ledger_run_texts("DELETE FROM ml_score.batch_job WHERE state IN ('completed', 'failed', 'cancelled') AND "
+							 "NOT cleanup AND completed_at <= clock_timestamp() - $1::interval AND "
+							 "($3 IS NULL OR id = $3::bigint) AND pg_has_role($2::oid, owner::oid, 'USAGE')",
+							 lengthof(arguments), arguments);
+	mls_ledger_close(&ledger);
 	return (int64) purged;
 }
 
@@ -144,14 +145,14 @@ static bool
 is_uncommitted(int64 id)
 {
 	const char *argument = psprintf(INT64_FORMAT, id);
-	MlsBooks books;
+	MlsLedger ledger;
 	bool found;
 
-	mls_books_open(&books);
-	found = mls_books_run("SELECT FROM ml_score.batch_job WHERE id = $1::bigint AND xmin = "
-						  "pg_current_xact_id_if_assigned()::xid",
-						  1, &argument) == 1;
-	mls_books_close(&books);
+	mls_ledger_open(&ledger);
+	found = mls_ledger_run_texts("SELECT FROM ml_score.batch_job WHERE id = $1::bigint AND xmin = "
+								 "pg_current_xact_id_if_assigned()::xid",
+								 1, &argument) == 1;
+	mls_ledger_close(&ledger);
 	return found;
 }
 
@@ -162,11 +163,12 @@ raise_failure(const MlsJob *job)
 	const char *id = psprintf(INT64_FORMAT, job->id);
 	MemoryContext cxt = CurrentMemoryContext;
 	char *values[4] = {NULL};
-	MlsBooks books;
+	MlsLedger ledger;
 
-	mls_books_open(&books);
-	if (mls_books_run("SELECT sqlstate, error, error_detail, error_hint FROM ml_score.batch_job WHERE id = $1::bigint",
-					  1, &id) == 1)
+	mls_ledger_open(&ledger);
+	if (mls_ledger_run_texts(
+			"SELECT sqlstate, error, error_detail, error_hint FROM ml_score.batch_job WHERE id = $1::bigint", 1, &id) ==
+		1)
 	{
 		for (int i = 0; i < lengthof(values); i++)
 		{
@@ -176,7 +178,7 @@ raise_failure(const MlsJob *job)
 				values[i] = MemoryContextStrdup(cxt, value);
 		}
 	}
-	mls_books_close(&books);
+	mls_ledger_close(&ledger);
 	ereport(ERROR, (errcode(values[0] == NULL || strlen(values[0]) != 5
 								? ERRCODE_EXTERNAL_ROUTINE_EXCEPTION
 								: MAKE_SQLSTATE(values[0][0], values[0][1], values[0][2], values[0][3], values[0][4])),

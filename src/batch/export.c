@@ -66,20 +66,20 @@ open_file(Export *export)
 static void
 note_file(Export *export, int64 bytes)
 {
-	static const Oid types[] = {INT8OID, INT4OID, INT8OID, INT8OID, BYTEAOID};
+	static MlsStatement insert_file = {
+		"INSERT INTO ml_score.batch_file (job, file, rows, bytes, keys) VALUES ($1, $2, $3, $4, $5)",
+		5,
+		{INT8OID, INT4OID, INT8OID, INT8OID, BYTEAOID}};
 	bytea *keys = palloc(VARHDRSZ + export->keys.len);
 	Datum values[] = {Int64GetDatum(export->job->id), Int32GetDatum(export->file), Int64GetDatum(export->file_rows),
 					  Int64GetDatum(bytes), PointerGetDatum(keys)};
-	MlsBooks books;
+	MlsLedger ledger;
 
 	SET_VARSIZE(keys, VARHDRSZ + export->keys.len);
 	memcpy(VARDATA(keys), export->keys.data, export->keys.len);
-	mls_books_open(&books);
-	if (SPI_execute_with_args(
-			"INSERT INTO ml_score.batch_file (job, file, rows, bytes, keys) VALUES ($1, $2, $3, $4, $5)",
-			lengthof(types), (Oid *) types, values, NULL, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not note a file of batch job " INT64_FORMAT, export->job->id);
-	mls_books_close(&books);
+	mls_ledger_open(&ledger);
+	(void) mls_ledger_run(&insert_file, values, NULL);
+	mls_ledger_close(&ledger);
 	pfree(keys);
 }
 
@@ -165,16 +165,16 @@ static void
 begin_try(MlsJob *job)
 {
 	const char *id = psprintf(INT64_FORMAT, job->id);
-	MlsBooks books;
+	MlsLedger ledger;
 
 	(void) mls_job_set(job,
 					   "request_id = t.uuid, folder = 'ml_score/' || id || '-' || t.uuid, "
 					   "folders = folders || ('ml_score/' || id || '-' || t.uuid), invoke_started_at = NULL, "
 					   "job_name = NULL FROM (SELECT gen_random_uuid() AS uuid) t",
 					   0, NULL);
-	mls_books_open(&books);
-	mls_books_run("DELETE FROM ml_score.batch_file WHERE job = $1::bigint", 1, &id);
-	mls_books_close(&books);
+	mls_ledger_open(&ledger);
+	mls_ledger_run_texts("DELETE FROM ml_score.batch_file WHERE job = $1::bigint", 1, &id);
+	mls_ledger_close(&ledger);
 }
 
 static void

@@ -5,77 +5,12 @@
 
 #include "batch/job.h"
 
-#include "access/htup_details.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 #include "worker/worker.h"
-
-static Oid
-books_owner(void)
-{
-	Oid table = get_relname_relid("batch_job", get_namespace_oid(MLS_SCHEMA, false));
-	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
-	Oid owner;
-
-	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table ml_score.batch_job does not exist"),
-						errhint("Run ALTER EXTENSION ml_score UPDATE.")));
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
-void
-mls_books_open(MlsBooks *books)
-{
-	Oid owner = books_owner();
-
-	GetUserIdAndSecContext(&books->userid, &books->context);
-	books->nest_level = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
-	SetUserIdAndSecContext(owner, books->context | SECURITY_LOCAL_USERID_CHANGE);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "could not connect to SPI");
-}
-
-void
-mls_books_close(MlsBooks *books)
-{
-	SPI_finish();
-	SetUserIdAndSecContext(books->userid, books->context);
-	AtEOXact_GUC(false, books->nest_level);
-}
-
-uint64
-mls_books_run(const char *statement, int n, const char *const *arguments)
-{
-	Oid *types = palloc(sizeof(Oid) * (n + 1));
-	Datum *values = palloc0(sizeof(Datum) * (n + 1));
-	char *nulls = palloc0(n + 1);
-	int result;
-
-	for (int i = 0; i < n; i++)
-	{
-		types[i] = TEXTOID;
-		nulls[i] = arguments[i] == NULL ? 'n' : ' ';
-		if (arguments[i] != NULL)
-			values[i] = CStringGetTextDatum(arguments[i]);
-	}
-	result = SPI_execute_with_args(statement, n, types, values, nulls, false, 0);
-	if (result < 0)
-		elog(ERROR, "could not run \"%s\": %s", statement, SPI_result_code_string(result));
-	return SPI_processed;
-}
 
 /* The columns that load_row reads, in its order. */
 static const char select_job[] =
@@ -215,10 +150,10 @@ mls_job_load(int64 id, bool lock)
 	const char *argument = psprintf(INT64_FORMAT, id);
 	char *statement = psprintf("%s%s", select_job, lock ? " FOR NO KEY UPDATE" : "");
 	MlsJob *job = NULL;
-	MlsBooks books;
+	MlsLedger ledger;
 
-	mls_books_open(&books);
-	if (mls_books_run(statement, 1, &argument) == 1)
+	mls_ledger_open(&ledger);
+	if (mls_ledger_run_texts(statement, 1, &argument) == 1)
 	{
 		RowReader row = {.tuple = SPI_tuptable->vals[0], .desc = SPI_tuptable->tupdesc};
 		MemoryContext old = MemoryContextSwitchTo(cxt);
@@ -227,7 +162,7 @@ mls_job_load(int64 id, bool lock)
 		load_row(job, &row);
 		MemoryContextSwitchTo(old);
 	}
-	mls_books_close(&books);
+	mls_ledger_close(&ledger);
 	return job;
 }
 
@@ -235,12 +170,12 @@ void
 mls_job_note(int64 id, const char *state, const char *message)
 {
 	const char *arguments[] = {psprintf(INT64_FORMAT, id), state, message};
-	MlsBooks books;
+	MlsLedger ledger;
 
-	mls_books_open(&books);
-	mls_books_run("INSERT INTO ml_score.batch_job_event (job, state, message) VALUES ($1::bigint, $2, $3)", 3,
-				  arguments);
-	mls_books_close(&books);
+	mls_ledger_open(&ledger);
+	mls_ledger_run_texts("INSERT INTO ml_score.batch_job_event (job, state, message) VALUES ($1::bigint, $2, $3)", 3,
+						 arguments);
+	mls_ledger_close(&ledger);
 }
 
 /* UPDATE the job if it is in the state that it was; $1 and $2 are id and state. */
@@ -248,17 +183,17 @@ static bool
 update_job(const MlsJob *job, const char *set, int n, const char *const *arguments)
 {
 	const char **all = palloc(sizeof(char *) * (n + 2));
-	MlsBooks books;
+	MlsLedger ledger;
 	uint64 rows;
 
 	all[0] = psprintf(INT64_FORMAT, job->id);
 	all[1] = mls_job_state_name(job->state);
 	for (int i = 0; i < n; i++)
 		all[i + 2] = arguments[i];
-	mls_books_open(&books);
-	rows = mls_books_run(psprintf("UPDATE ml_score.batch_job SET %s WHERE id = $1::bigint AND state = $2", set), n + 2,
-						 all);
-	mls_books_close(&books);
+	mls_ledger_open(&ledger);
+	rows = mls_ledger_run_texts(psprintf("UPDATE ml_score.batch_job SET %s WHERE id = $1::bigint AND state = $2", set),
+								n + 2, all);
+	mls_ledger_close(&ledger);
 	return rows == 1;
 }
 

@@ -8,6 +8,7 @@
 
 #include "batch/job_state.h"
 #include "batch/result.h"
+#include "catalog/ledger.h"
 #include "utils/timestamp.h"
 
 typedef struct MlsJob
@@ -58,23 +59,6 @@ typedef struct MlsJob
 	bool has_ended;	  /* in Azure */
 	char *error_detail;
 } MlsJob;
-
-/* In a transaction: the table's owner notes what follows, with SPI; and an end of it. */
-typedef struct MlsBooks
-{
-	Oid userid;
-	int context;
-	int nest_level;
-} MlsBooks;
-
-extern void mls_books_open(MlsBooks *books);
-extern void mls_books_close(MlsBooks *books);
-
-/*
- * Within books: run a statement whose arguments are texts (NULL: null), cast to what it needs by itself. How many rows
- * it was about.
- */
-extern uint64 mls_books_run(const char *statement, int n, const char *const *arguments);
 
 /* The job, in the current context; NULL when it is gone. lock: until the transaction's end. In a transaction. */
 extern MlsJob *mls_job_load(int64 id, bool lock);

@@ -84,21 +84,21 @@ raise_hopeless(const Loader *loader, const char *which, int sqlstate, const char
 static void
 dead_letter(Loader *loader, int64 number, const char *raw, int len, int sqlstate, const char *reason)
 {
-	static const Oid types[] = {INT8OID, TEXTOID, INT8OID, BYTEAOID, TEXTOID, TEXTOID};
+	static MlsStatement insert_letter = {
+		"INSERT INTO ml_score.dead_letter (job, blob, line, raw, reason, sqlstate) VALUES ($1, $2, $3, $4, $5, $6)",
+		6,
+		{INT8OID, TEXTOID, INT8OID, BYTEAOID, TEXTOID, TEXTOID}};
 	bytea *bytes = palloc(VARHDRSZ + len);
 	Datum values[] = {Int64GetDatum(loader->job->id), CStringGetTextDatum(loader->path),
 					  Int64GetDatum(number),		  PointerGetDatum(bytes),
 					  CStringGetTextDatum(reason),	  CStringGetTextDatum(unpack_sql_state(sqlstate))};
-	MlsBooks books;
+	MlsLedger ledger;
 
 	SET_VARSIZE(bytes, VARHDRSZ + len);
 	memcpy(VARDATA(bytes), raw, len);
-	mls_books_open(&books);
-	if (SPI_execute_with_args("INSERT INTO ml_score.dead_letter (job, blob, line, raw, reason, sqlstate) "
-							  "VALUES ($1, $2, $3, $4, $5, $6)",
-							  lengthof(types), (Oid *) types, values, NULL, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not note a bad line of batch job " INT64_FORMAT, loader->job->id);
-	mls_books_close(&books);
+	mls_ledger_open(&ledger);
+	(void) mls_ledger_run(&insert_letter, values, NULL);
+	mls_ledger_close(&ledger);
 	pfree(bytes);
 	if (++loader->loaded.bad >= HOPELESS_LINES && loader->loaded.rows == 0)
 		raise_hopeless(loader, "first ", sqlstate, reason);

@@ -45,21 +45,22 @@ read_due(int *n)
 	MemoryContext cxt = CurrentMemoryContext;
 	Look *looks = palloc0(sizeof(Look) * ROUND_JOBS);
 	int64 ids[ROUND_JOBS];
-	MlsBooks books;
+	MlsLedger ledger;
 
 	mls_worker_begin();
-	mls_books_open(&books);
-	*n = (int) mls_books_run(psprintf("SELECT id FROM ml_score.batch_job WHERE state IN ('running', 'cancelling') AND "
-									  "next_poll_at <= clock_timestamp() ORDER BY next_poll_at LIMIT %d",
-									  ROUND_JOBS),
-							 0, NULL);
+	mls_ledger_open(&ledger);
+	*n = (int) mls_ledger_run_texts(
+		psprintf("SELECT id FROM ml_score.batch_job WHERE state IN ('running', 'cancelling') AND "
+				 "next_poll_at <= clock_timestamp() ORDER BY next_poll_at LIMIT %d",
+				 ROUND_JOBS),
+		0, NULL);
 	for (int i = 0; i < *n; i++)
 	{
 		bool isnull;
 
 		ids[i] = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
 	}
-	mls_books_close(&books);
+	mls_ledger_close(&ledger);
 	MemoryContextSwitchTo(cxt);
 	for (int i = 0; i < *n; i++)
 		looks[i].job = mls_job_load(ids[i], false);
@@ -334,22 +335,23 @@ end_orphans(void)
 {
 #define IS_ORPHAN "NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = j.owner::oid)"
 	static TimestampTz looked_at = 0;
-	MlsBooks books;
+	MlsLedger ledger;
 
 	if (!has_passed(looked_at, ORPHANS_MS))
 		return;
 	looked_at = GetCurrentTimestamp();
 	mls_worker_begin();
-	mls_books_open(&books);
-	mls_books_run("WITH ended AS (UPDATE ml_score.batch_job j SET state = 'failed', failed_state = state, sqlstate = "
-				  "'42704', error = 'the role that submitted the job does not exist any more', error_detail = NULL, "
-				  "error_hint = 'Submit it again as another role. Its files stay in the storage.', completed_at = "
-				  "clock_timestamp(), cleanup = false, version = version + 1 WHERE state NOT IN ('completed', "
-				  "'failed', 'cancelled') AND " IS_ORPHAN " RETURNING id, state, error) "
-				  "INSERT INTO ml_score.batch_job_event (job, state, message) SELECT id, state, error FROM ended",
-				  0, NULL);
-	mls_books_run("UPDATE ml_score.batch_job j SET cleanup = false WHERE cleanup AND " IS_ORPHAN, 0, NULL);
-	mls_books_close(&books);
+	mls_ledger_open(&ledger);
+	mls_ledger_run_texts(
+		"WITH ended AS (UPDATE ml_score.batch_job j SET state = 'failed', failed_state = state, sqlstate = "
+		"'42704', error = 'the role that submitted the job does not exist any more', error_detail = NULL, "
+		"error_hint = 'Submit it again as another role. Its files stay in the storage.', completed_at = "
+		"clock_timestamp(), cleanup = false, version = version + 1 WHERE state NOT IN ('completed', "
+		"'failed', 'cancelled') AND " IS_ORPHAN " RETURNING id, state, error) "
+		"INSERT INTO ml_score.batch_job_event (job, state, message) SELECT id, state, error FROM ended",
+		0, NULL);
+	mls_ledger_run_texts("UPDATE ml_score.batch_job j SET cleanup = false WHERE cleanup AND " IS_ORPHAN, 0, NULL);
+	mls_ledger_close(&ledger);
 	mls_worker_commit();
 }
 

@@ -50,11 +50,11 @@ read_files(MlsSentRows *rows)
 {
 	const char *id = psprintf(INT64_FORMAT, rows->job->id);
 	MemoryContext cxt = CurrentMemoryContext;
-	MlsBooks books;
+	MlsLedger ledger;
 	uint64 n;
 
-	mls_books_open(&books);
-	n = mls_books_run("SELECT rows FROM ml_score.batch_file WHERE job = $1::bigint ORDER BY file", 1, &id);
+	mls_ledger_open(&ledger);
+	n = mls_ledger_run_texts("SELECT rows FROM ml_score.batch_file WHERE job = $1::bigint ORDER BY file", 1, &id);
 	rows->nfiles = (int) n;
 	rows->files = MemoryContextAllocZero(cxt, sizeof(SentFile) * (n + 1));
 	for (uint64 i = 0; i < n; i++)
@@ -66,7 +66,7 @@ read_files(MlsSentRows *rows)
 		file->seen = MemoryContextAllocZero(cxt, file->rows / 8 + 1);
 		rows->missing += file->rows;
 	}
-	mls_books_close(&books);
+	mls_ledger_close(&ledger);
 }
 
 MlsSentRows *
@@ -106,23 +106,23 @@ static void
 read_keys(MlsSentRows *rows, FileKeys *keys, int file)
 {
 	const char *arguments[] = {psprintf(INT64_FORMAT, rows->job->id), psprintf("%d", file)};
-	MlsBooks books;
+	MlsLedger ledger;
 	MemoryContext old;
 	bool isnull;
 	bytea *text;
 
 	MemoryContextReset(keys->cxt);
 	keys->file = 0;
-	mls_books_open(&books);
-	if (mls_books_run("SELECT keys FROM ml_score.batch_file WHERE job = $1::bigint AND file = $2::integer", 2,
-					  arguments) != 1)
+	mls_ledger_open(&ledger);
+	if (mls_ledger_run_texts("SELECT keys FROM ml_score.batch_file WHERE job = $1::bigint AND file = $2::integer", 2,
+							 arguments) != 1)
 		elog(ERROR, "the keys of file %d are gone", file);
 	text = DatumGetByteaPP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	keys->len = (int) VARSIZE_ANY_EXHDR(text);
 	keys->text = MemoryContextAlloc(keys->cxt, keys->len + 1);
 	memcpy(keys->text, VARDATA_ANY(text), keys->len);
 	keys->file = file;
-	mls_books_close(&books);
+	mls_ledger_close(&ledger);
 	old = MemoryContextSwitchTo(keys->cxt);
 	index_lines(keys, rows->files[file].rows);
 	MemoryContextSwitchTo(old);
@@ -203,7 +203,7 @@ mls_sent_rows_note_missing(MlsSentRows *rows)
 		{
 			const char *line;
 			const char *arguments[] = {NULL, NULL, NULL, NULL};
-			MlsBooks books;
+			MlsLedger ledger;
 			int len;
 
 			if (sent->seen[row / 8] & (1 << (row % 8)))
@@ -216,12 +216,12 @@ mls_sent_rows_note_missing(MlsSentRows *rows)
 				key_line(rows, file, row, &line, &len);
 				arguments[3] = pnstrdup(line, len);
 			}
-			mls_books_open(&books);
-			mls_books_run(
+			mls_ledger_open(&ledger);
+			mls_ledger_run_texts(
 				"INSERT INTO ml_score.batch_missing (job, file, \"row\", key) VALUES ($1::bigint, $2::integer, "
 				"$3::bigint, string_to_array($4, E'\\t', '\\N'))",
 				4, arguments);
-			mls_books_close(&books);
+			mls_ledger_close(&ledger);
 			MemoryContextReset(cxt);
 		}
 	}

@@ -208,7 +208,7 @@ load(MlsJob *job, MlsDownload *download)
 	MlsLoaded loaded;
 	const char *arguments[4];
 	const char *id = psprintf(INT64_FORMAT, job->id);
-	MlsBooks books;
+	MlsLedger ledger;
 	char *message;
 
 	mls_worker_begin();
@@ -230,9 +230,9 @@ load(MlsJob *job, MlsDownload *download)
 					 "error_detail = NULL, error_hint = NULL",
 					 3, arguments))
 	{
-		mls_books_open(&books);
-		mls_books_run("DELETE FROM ml_score.batch_file WHERE job = $1::bigint", 1, &id);
-		mls_books_close(&books);
+		mls_ledger_open(&ledger);
+		mls_ledger_run_texts("DELETE FROM ml_score.batch_file WHERE job = $1::bigint", 1, &id);
+		mls_ledger_close(&ledger);
 	}
 	mls_worker_commit();
 }
@@ -283,11 +283,11 @@ folders_of(MlsJob *job)
 	const char *id = psprintf(INT64_FORMAT, job->id);
 	MemoryContext cxt = CurrentMemoryContext;
 	List *folders = NIL;
-	MlsBooks books;
+	MlsLedger ledger;
 	uint64 n;
 
-	mls_books_open(&books);
-	n = mls_books_run("SELECT unnest(folders) FROM ml_score.batch_job WHERE id = $1::bigint", 1, &id);
+	mls_ledger_open(&ledger);
+	n = mls_ledger_run_texts("SELECT unnest(folders) FROM ml_score.batch_job WHERE id = $1::bigint", 1, &id);
 	for (uint64 i = 0; i < n; i++)
 	{
 		char *folder = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
@@ -296,7 +296,7 @@ folders_of(MlsJob *job)
 		folders = lappend(folders, pstrdup(folder));
 		MemoryContextSwitchTo(old);
 	}
-	mls_books_close(&books);
+	mls_ledger_close(&ledger);
 	return folders;
 }
 

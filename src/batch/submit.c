@@ -323,7 +323,7 @@ insert_job(char **values, Oid user)
 		"clock_timestamp() + $21::interval "
 		"FROM (SELECT nextval('ml_score.batch_job_id_seq') AS id, gen_random_uuid() AS uuid) t RETURNING id";
 	const char *arguments[ARGS + 4];
-	MlsBooks books;
+	MlsLedger ledger;
 	int64 id;
 	bool isnull;
 
@@ -333,10 +333,10 @@ insert_job(char **values, Oid user)
 	arguments[ARGS + 1] = GetConfigOption("search_path", false, false);
 	arguments[ARGS + 2] = GetConfigOption("TimeZone", false, false);
 	arguments[ARGS + 3] = mls_job_state_name(values[ARG_QUERY] != NULL ? MLS_JOB_EXPORTING : MLS_JOB_SUBMITTING);
-	mls_books_open(&books);
-	mls_books_run(statement, ARGS + 4, arguments);
+	mls_ledger_open(&ledger);
+	mls_ledger_run_texts(statement, ARGS + 4, arguments);
 	id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	mls_books_close(&books);
+	mls_ledger_close(&ledger);
 	mls_job_note(id, arguments[ARGS + 3], "submitted");
 	mls_worker_wake_at_commit();
 	return id;

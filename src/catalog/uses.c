@@ -32,7 +32,7 @@ find_uses(const char *sql, Oid *types, Datum *values, int nargs)
 	char *uses;
 
 	SPI_connect();
-	mls_stream_execute(psprintf("SELECT string_agg(used_by, ', ') FROM (%s) AS u (used_by)", sql), nargs, types, values,
+	mls_ledger_execute(psprintf("SELECT string_agg(used_by, ', ') FROM (%s) AS u (used_by)", sql), nargs, types, values,
 					   NULL);
 	uses = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	if (uses != NULL)
@@ -159,7 +159,7 @@ rename_server(const char *from, const char *to)
 		return;
 	SPI_connect();
 	for (int i = 0; i < lengthof(statements); i++)
-		mls_stream_execute(statements[i], lengthof(types), types, values, NULL);
+		mls_ledger_execute(statements[i], lengthof(types), types, values, NULL);
 	SPI_finish();
 	mls_worker_wake_at_commit();
 }

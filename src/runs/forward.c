@@ -10,7 +10,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "runs/forward.h"
-#include "runs/ledger.h"
+#include "runs/run_store.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -90,7 +90,7 @@ mls_forward_runs(PG_FUNCTION_ARGS)
 	mls_forward_check(name, userid);
 	check_server(name);
 	mls_ledger_open(&ledger);
-	mls_ledger_lock_runs();
+	mls_run_lock_all();
 	id = Int64GetDatum(destination_of(name, userid));
 	if (PG_GETARG_BOOL(1))
 		added = (int64) mls_ledger_run(&add_past, &id, NULL);
@@ -111,7 +111,7 @@ mls_stop_forward_runs(PG_FUNCTION_ARGS)
 	Datum id;
 
 	mls_ledger_open(&ledger);
-	mls_ledger_lock_runs();
+	mls_run_lock_all();
 	if (mls_ledger_run(&select_destination, &key, NULL) == 0)
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("no runs are sent to server \"%s\"", name));
 	if (!has_privs_of_role(userid, (Oid) mls_ledger_int64(0, 2)))

@@ -258,7 +258,7 @@ mls_ingest_event(PG_FUNCTION_ARGS)
 	MlsEventStatus status;
 
 	mls_ledger_open(&ledger);
-	mls_ledger_lock_runs();
+	mls_run_lock_all();
 	status = mls_event_decode(decoder, utf8, len, take_event, &stored, &fault);
 	if (status != MLS_EVENT_OK)
 		ereport(ERROR, errcode(fault.sqlstate), errmsg("could not ingest an event"), errdetail("%s.", fault.reason));

@@ -160,7 +160,7 @@ store(const Round *round)
 	MlsLedger ledger;
 
 	mls_ledger_open(&ledger);
-	mls_ledger_lock_runs();
+	mls_run_lock_all();
 	for (int i = 0; i < round->n; i++)
 	{
 		MlsHistoryRun *run = &round->runs[i];

@@ -3,10 +3,14 @@
  */
 #include "runs/run_store.h"
 
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "codec/encoding.h"
 #include "runs/run_read.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 #include "worker/worker.h"
 
@@ -72,6 +76,27 @@ static MlsStatement hurry_job = {
 	"WHERE job_name = $1 AND state = 'running' AND next_poll_at > now() FOR UPDATE SKIP LOCKED)",
 	1,
 	{TEXTOID}};
+
+void
+mls_run_lock_all(void)
+{
+	Oid table = get_relname_relid("run_metric", get_namespace_oid(MLS_SCHEMA, false));
+
+	LockDatabaseObject(RelationRelationId, table, 1, ExclusiveLock);
+}
+
+Datum
+mls_run_utf8(const char *text)
+{
+	char *converted;
+	int len;
+	char *reason = mls_from_utf8(text, (int) strlen(text), &converted, &len);
+
+	if (reason != NULL)
+		ereport(ERROR, errcode(ERRCODE_UNTRANSLATABLE_CHARACTER), errmsg("could not store what is known of a run"),
+				errdetail("%s", reason));
+	return CStringGetTextDatum(converted);
+}
 
 /* Add what the row holds so far; false when there is none. */
 static bool
@@ -147,7 +172,7 @@ write_run(const Datum *key, const MlsRunFacts *facts, bool looked_up)
 	for (int i = 0; i < lengthof(text_columns); i++)
 		if ((fact = mls_run_fact(facts, text_columns[i])) != NULL)
 		{
-			values[FIRST_TEXT + i] = mls_ledger_utf8(fact->value);
+			values[FIRST_TEXT + i] = mls_run_utf8(fact->value);
 			nulls[FIRST_TEXT + i] = ' ';
 		}
 	for (int i = 0; i < lengthof(time_columns); i++)
@@ -160,8 +185,8 @@ write_run(const Datum *key, const MlsRunFacts *facts, bool looked_up)
 	set_span(values, nulls, QUEUE_TIME, FIRST_TIME, FIRST_TIME + 1);
 	values[0] = key[0];
 	values[1] = key[1];
-	values[EXTRA] = mls_ledger_utf8(extra_json(facts));
-	values[FACTS] = mls_ledger_utf8(facts_json(facts));
+	values[EXTRA] = mls_run_utf8(extra_json(facts));
+	values[FACTS] = mls_run_utf8(facts_json(facts));
 	values[LOOKED_UP] = BoolGetDatum(looked_up);
 	nulls[0] = nulls[1] = nulls[EXTRA] = nulls[FACTS] = nulls[LOOKED_UP] = ' ';
 	(void) mls_ledger_run(&store_run, values, nulls);

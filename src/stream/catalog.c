@@ -4,7 +4,6 @@
 #include "stream/stream.h"
 
 #include "access/xlog.h"
-#include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -12,27 +11,6 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
-
-int
-mls_stream_execute(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
-{
-	Oid userid;
-	int context;
-	int level = NewGUCNestLevel();
-	int result;
-
-	GetUserIdAndSecContext(&userid, &context);
-	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, context | SECURITY_LOCAL_USERID_CHANGE);
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
-	result = SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0);
-	AtEOXact_GUC(false, level);
-	SetUserIdAndSecContext(userid, context);
-	if (result < 0)
-		elog(ERROR, "could not run \"%s\": %s", sql, SPI_result_code_string(result));
-	return result;
-}
 
 char *
 mls_stream_home_name(void)
@@ -161,7 +139,7 @@ mls_stream_load(const char *name, bool missing_ok)
 	MlsStream stream = {0};
 
 	SPI_connect();
-	mls_stream_execute("SELECT name, id, owner::oid::bigint, server, topic, target, columns, query, format, "
+	mls_ledger_execute("SELECT name, id, owner::oid::bigint, server, topic, target, columns, query, format, "
 					   "format_options, consumer_group, start, partitions, workers, max_batch_rows, max_batch_delay, "
 					   "max_batch_bytes, on_error, on_offset_out_of_range, search_path, state, version "
 					   "FROM ml_score.stream WHERE name = $1",
@@ -199,7 +177,7 @@ mls_stream_positions(const char *name, int *count)
 	MlsStreamPosition *positions;
 
 	SPI_connect();
-	mls_stream_execute(
+	mls_ledger_execute(
 		"SELECT partition, coalesce(next_offset, -1), event_time FROM ml_score.stream_offset WHERE stream = $1", 1,
 		types, values, NULL);
 	*count = (int) SPI_processed;
@@ -239,8 +217,8 @@ mls_stream_add_positions(const char *name, const MlsStreamPosition *positions, i
 	values[3] = BoolGetDatum(growing);
 	SPI_connect();
 	/* The stream's row is locked first, so that the first worker is first for all partitions. */
-	mls_stream_execute("SELECT FROM ml_score.stream WHERE name = $1 FOR NO KEY UPDATE", 1, types, values, NULL);
-	mls_stream_execute(
+	mls_ledger_execute("SELECT FROM ml_score.stream WHERE name = $1 FOR NO KEY UPDATE", 1, types, values, NULL);
+	mls_ledger_execute(
 		"INSERT INTO ml_score.stream_offset AS o (stream, partition, next_offset) "
 		"SELECT $1, n.partition, n.next_offset FROM unnest($2, $3) AS n (partition, next_offset) "
 		"WHERE $4 OR NOT EXISTS (SELECT FROM ml_score.stream_offset p WHERE p.stream = $1 AND p.next_offset IS NOT "
@@ -258,7 +236,7 @@ mls_stream_stop(const char *name, const char *reason)
 	Datum values[] = {CStringGetTextDatum(name), CStringGetTextDatum(reason)};
 
 	SPI_connect();
-	mls_stream_execute("UPDATE ml_score.stream SET state = 'stopped', stop_reason = $2, version = version + 1 "
+	mls_ledger_execute("UPDATE ml_score.stream SET state = 'stopped', stop_reason = $2, version = version + 1 "
 					   "WHERE name = $1 AND state = 'running'",
 					   2, types, values, NULL);
 	SPI_finish();

@@ -25,7 +25,7 @@ change_stream(const char *name, const char *sql, const char *second)
 
 	mls_stream_load_own(name);
 	SPI_connect();
-	mls_stream_execute(sql, 2, types, values, NULL);
+	mls_ledger_execute(sql, 2, types, values, NULL);
 	SPI_finish();
 	mls_worker_wake_at_commit();
 }
@@ -129,7 +129,7 @@ mls_stream_purge(Interval *older_than, const char *stream)
 	if (stream != NULL)
 		mls_stream_load_own(stream);
 	SPI_connect();
-	mls_stream_execute("DELETE FROM ml_score.dead_letter d USING ml_score.stream s WHERE s.name = d.stream "
+	mls_ledger_execute("DELETE FROM ml_score.dead_letter d USING ml_score.stream s WHERE s.name = d.stream "
 					   "AND d.created_at <= now() - $1 AND ($2 IS NULL OR d.stream = $2) "
 					   "AND pg_has_role($3, s.owner, 'USAGE')",
 					   3, types, values, nulls);

@@ -162,7 +162,7 @@ insert_stream(FunctionCallInfo fcinfo, const MlsStream *stream)
 	add_text(&row, stream->state);
 	add_text(&row, mls_stream_home_name());
 	SPI_connect();
-	mls_stream_execute("INSERT INTO ml_score.stream (name, " CHANGING_COLUMNS
+	mls_ledger_execute("INSERT INTO ml_score.stream (name, " CHANGING_COLUMNS
 					   ", server, topic, start, partitions, state, home, version) "
 					   "VALUES ($1, " CHANGING_VALUES ", $16, $17, $18, $19, $20, $21, 1)",
 					   row.count, row.types, row.values, row.nulls);
@@ -271,7 +271,7 @@ load_and_lock(const char *name)
 
 	mls_stream_load_own(name);
 	SPI_connect();
-	mls_stream_execute("SELECT FROM ml_score.stream WHERE name = $1 FOR NO KEY UPDATE", 1, types, values, NULL);
+	mls_ledger_execute("SELECT FROM ml_score.stream WHERE name = $1 FOR NO KEY UPDATE", 1, types, values, NULL);
 	SPI_finish();
 	return mls_stream_load_own(name);
 }
@@ -284,7 +284,7 @@ update_stream(const MlsStream *stream)
 	if (stream->window != NULL)
 		mls_window_update(stream->name, stream->window);
 	SPI_connect();
-	mls_stream_execute("UPDATE ml_score.stream SET (" CHANGING_COLUMNS ", version) = ROW(" CHANGING_VALUES
+	mls_ledger_execute("UPDATE ml_score.stream SET (" CHANGING_COLUMNS ", version) = ROW(" CHANGING_VALUES
 					   ", version + 1) WHERE name = $1",
 					   row.count, row.types, row.values, row.nulls);
 	SPI_finish();

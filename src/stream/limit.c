@@ -20,7 +20,7 @@ count_workers(const MlsStream *stream)
 	int count;
 
 	SPI_connect();
-	mls_stream_execute("SELECT coalesce(sum(workers), 0)::integer FROM ml_score.stream "
+	mls_ledger_execute("SELECT coalesce(sum(workers), 0)::integer FROM ml_score.stream "
 					   "WHERE name <> $1 AND owner = $2::regrole AND home = $3 AND state = 'running'",
 					   lengthof(types), types, values, NULL);
 	count = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));

@@ -137,7 +137,7 @@ mls_stream_move_offsets(const char *name, const MlsOffsetMove *moves, int count)
 	values[8] = PointerGetDatum(
 		construct_array(times, count, TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	SPI_connect();
-	mls_stream_execute(
+	mls_ledger_execute(
 		"UPDATE ml_score.stream_offset o SET next_offset = m.\"to\", events = o.events + m.events, rows = o.rows + "
 		"m.rows, "
 		"bytes = o.bytes + m.bytes, dead_letters = o.dead_letters + m.letters, batches = o.batches + 1, "
@@ -159,7 +159,7 @@ mls_stream_move_position(const char *name, int partition, int64 from, int64 to)
 	Datum values[] = {CStringGetTextDatum(name), Int32GetDatum(partition), Int64GetDatum(from), Int64GetDatum(to)};
 
 	SPI_connect();
-	mls_stream_execute("UPDATE ml_score.stream_offset SET next_offset = $4, event_time = NULL, updated_at = now() "
+	mls_ledger_execute("UPDATE ml_score.stream_offset SET next_offset = $4, event_time = NULL, updated_at = now() "
 					   "WHERE stream = $1 AND partition = $2 AND next_offset = $3",
 					   lengthof(types), types, values, NULL);
 	SPI_finish();

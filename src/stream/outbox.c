@@ -99,7 +99,7 @@ insert_event(const Outgoing *event)
 
 	check_size(event);
 	check_headers(event);
-	mls_stream_execute("INSERT INTO ml_score.outbox_event (server, sender, topic, key, value, headers) "
+	mls_ledger_execute("INSERT INTO ml_score.outbox_event (server, sender, topic, key, value, headers) "
 					   "VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
 					   lengthof(types), types, values, nulls);
 	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
@@ -294,7 +294,7 @@ mls_purge_outbox(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(1))
 		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"waiting\" must not be null"));
 	SPI_connect();
-	mls_stream_execute(
+	mls_ledger_execute(
 		"DELETE FROM ml_score.outbox_event o WHERE server OPERATOR(pg_catalog.=) coalesce(nullif($1, 0), server) AND "
 		"($3 OR failed_at IS NOT NULL OR NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_server s WHERE s.oid "
 		"OPERATOR(pg_catalog.=) o.server) OR NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid "

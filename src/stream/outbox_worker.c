@@ -216,7 +216,7 @@ read_batch(OutboxWorker *w, int *n, long *wait_ms)
 	values[0] = ObjectIdGetDatum(w->server);
 	values[1] = ObjectIdGetDatum(w->worker->owner);
 	values[2] = blocked_topics(w, wait_ms);
-	mls_stream_execute(
+	mls_ledger_execute(
 		"SELECT id, topic, key, value, headers FROM ml_score.outbox_event "
 		"WHERE server OPERATOR(pg_catalog.=) $1 AND sender OPERATOR(pg_catalog.=) $2 AND failed_at IS NULL "
 		"AND topic OPERATOR(pg_catalog.<>) ALL ($3) ORDER BY id LIMIT 1000",
@@ -287,19 +287,19 @@ settle(OutboxWorker *w, const MlsOutEvent *events, int n)
 	SPI_connect();
 	values[0] = numbers_of(events, n, MLS_DELIVERED, &count);
 	if (count > 0)
-		mls_stream_execute("DELETE FROM ml_score.outbox_event WHERE id OPERATOR(pg_catalog.=) ANY ($1)", 1, types,
+		mls_ledger_execute("DELETE FROM ml_score.outbox_event WHERE id OPERATOR(pg_catalog.=) ANY ($1)", 1, types,
 						   values, NULL);
 	values[0] = numbers_of(events, n, MLS_DELIVERY_FAILED, &count);
 	values[1] = CStringGetTextDatum(first_error(w, events, n, MLS_DELIVERY_FAILED));
 	if (count > 0)
-		mls_stream_execute(
+		mls_ledger_execute(
 			"UPDATE ml_score.outbox_event SET attempts = attempts OPERATOR(pg_catalog.+) 1, last_error = $2 "
 			"WHERE id OPERATOR(pg_catalog.=) ANY ($1)",
 			2, types, values, NULL);
 	values[0] = numbers_of(events, n, MLS_DELIVERY_REFUSED, &count);
 	values[1] = CStringGetTextDatum(first_error(w, events, n, MLS_DELIVERY_REFUSED));
 	if (count > 0)
-		mls_stream_execute(
+		mls_ledger_execute(
 			"UPDATE ml_score.outbox_event SET attempts = attempts OPERATOR(pg_catalog.+) 1, last_error = $2, "
 			"failed_at = pg_catalog.clock_timestamp() WHERE id OPERATOR(pg_catalog.=) ANY ($1)",
 			2, types, values, NULL);
@@ -354,7 +354,7 @@ show_error(OutboxWorker *w, const char *message)
 
 	mls_worker_begin();
 	SPI_connect();
-	mls_stream_execute("UPDATE ml_score.outbox_event SET attempts = attempts OPERATOR(pg_catalog.+) 1, last_error = $3 "
+	mls_ledger_execute("UPDATE ml_score.outbox_event SET attempts = attempts OPERATOR(pg_catalog.+) 1, last_error = $3 "
 					   "WHERE id OPERATOR(pg_catalog.=) "
 					   "(SELECT pg_catalog.min(id) FROM ml_score.outbox_event WHERE server OPERATOR(pg_catalog.=) $1 "
 					   "AND sender OPERATOR(pg_catalog.=) $2 AND failed_at IS NULL)",

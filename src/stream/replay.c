@@ -66,7 +66,7 @@ read_letters(const char *stream, ArrayType *ids, int64 after, Letters *letters)
 	Datum values[] = {CStringGetTextDatum(stream), PointerGetDatum(ids), Int64GetDatum(after)};
 	char nulls[] = {' ', ids == NULL ? 'n' : ' ', ' '};
 
-	mls_stream_execute("SELECT id, partition, \"offset\", event_time, key, raw, headers FROM ml_score.dead_letter "
+	mls_ledger_execute("SELECT id, partition, \"offset\", event_time, key, raw, headers FROM ml_score.dead_letter "
 					   "WHERE stream = $1 AND ($2 IS NULL OR id = ANY ($2)) AND id > $3 ORDER BY id "
 					   "LIMIT " CppAsString2(LETTERS_AT_ONCE) " FOR UPDATE",
 					   lengthof(types), types, values, nulls);
@@ -84,7 +84,7 @@ keep_letter(int64 id, const MlsStoreFault *fault)
 	Datum values[] = {Int64GetDatum(id), CStringGetTextDatum(fault->reason),
 					  CStringGetTextDatum(unpack_sql_state(fault->sqlstate))};
 
-	mls_stream_execute("UPDATE ml_score.dead_letter SET reason = $2, sqlstate = $3 WHERE id = $1", lengthof(types),
+	mls_ledger_execute("UPDATE ml_score.dead_letter SET reason = $2, sqlstate = $3 WHERE id = $1", lengthof(types),
 					   types, values, NULL);
 }
 
@@ -105,7 +105,7 @@ settle(const Letters *letters, const MlsStoreResult *result)
 			keep_letter(letters->ids[i], &result->faults[i]);
 	}
 	values[0] = PointerGetDatum(construct_array(stored, n, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	mls_stream_execute("DELETE FROM ml_score.dead_letter WHERE id = ANY ($1)", 1, types, values, NULL);
+	mls_ledger_execute("DELETE FROM ml_score.dead_letter WHERE id = ANY ($1)", 1, types, values, NULL);
 	return n;
 }
 

@@ -263,7 +263,7 @@ mls_store_dead_letters(const MlsStream *stream, const MlsEvent *events, int n, c
 		if (result->faults[i].reason == NULL)
 			continue;
 		fill_letter(&letter, stream, &events[i], &result->faults[i]);
-		mls_stream_execute(
+		mls_ledger_execute(
 			"INSERT INTO ml_score.dead_letter (stream, partition, \"offset\", event_time, key, raw, reason, "
 			"sqlstate, headers) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
 			lengthof(types), types, letter.values, letter.nulls);

@@ -4,8 +4,7 @@
 #ifndef MLS_STREAM_H
 #define MLS_STREAM_H
 
-#include "ml_score.h"
-
+#include "catalog/ledger.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 #include "worker/worker.h"
@@ -74,13 +73,6 @@ extern MlsStream *mls_stream_load(const char *name, bool missing_ok);
 
 /* The same with the caller a member of its owner; else raises INSUFFICIENT_PRIVILEGE. */
 extern MlsStream *mls_stream_load_own(const char *name);
-
-/*
- * Run a statement of ours on the tables of the extension, whoever is calling: only in there is the extension's owner
- * current_user. Every name in it must be qualified but those of pg_catalog. Inside SPI_connect; returns SPI's code.
- * nulls as for SPI, or NULL.
- */
-extern int mls_stream_execute(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls);
 
 /* Positions of all partitions of the stream that are known; palloc'd in the caller's context. */
 extern MlsStreamPosition *mls_stream_positions(const char *name, int *count);

@@ -215,7 +215,7 @@ insert_waiting(const MlsStream *stream, Waiting *waiting)
 		values[i + 1] =
 			PointerGetDatum(construct_md_array(waiting->columns[i], waiting->nulls[i], 1, dims, lower, kinds[i].type,
 											   kinds[i].len, kinds[i].byval, kinds[i].align));
-	mls_stream_execute("INSERT INTO ml_score.stream_window_event (stream, partition, \"offset\", event_time, key, raw, "
+	mls_ledger_execute("INSERT INTO ml_score.stream_window_event (stream, partition, \"offset\", event_time, key, raw, "
 					   "headers, first_at, last_at) SELECT $1, * FROM unnest($2, $3, $4, $5, $6, $7, $8, $9)",
 					   lengthof(types), types, values, NULL);
 	waiting->count = 0;
@@ -230,7 +230,7 @@ insert_times(const MlsStream *stream, const MlsEvent *event, const TimeSink *tim
 					  PointerGetDatum(construct_array(times->times, times->count, TIMESTAMPTZOID, sizeof(TimestampTz),
 													  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE))};
 
-	mls_stream_execute("UPDATE ml_score.stream_window_event SET times = $4 "
+	mls_ledger_execute("UPDATE ml_score.stream_window_event SET times = $4 "
 					   "WHERE stream = $1 AND partition = $2 AND \"offset\" = $3",
 					   lengthof(types), types, values, NULL);
 }
@@ -243,7 +243,7 @@ lock_closed(StoreRun *run)
 	Datum values[] = {CStringGetTextDatum(run->stream->name)};
 	bool isnull;
 
-	mls_stream_execute("SELECT closed, final FROM ml_score.stream_window WHERE stream = $1 FOR SHARE", 1, types, values,
+	mls_ledger_execute("SELECT closed, final FROM ml_score.stream_window WHERE stream = $1 FOR SHARE", 1, types, values,
 					   NULL);
 	if (SPI_processed != 1)
 		elog(ERROR, "stream \"%s\" has no windows", run->stream->name);
@@ -265,7 +265,7 @@ mark_for_update(StoreRun *run, TimestampTz time)
 		if (end <= run->final)
 			continue;
 		values[1] = TimestampTzGetDatum(end);
-		mls_stream_execute("INSERT INTO ml_score.stream_window_update (stream, window_end) VALUES ($1, $2) "
+		mls_ledger_execute("INSERT INTO ml_score.stream_window_update (stream, window_end) VALUES ($1, $2) "
 						   "ON CONFLICT DO NOTHING",
 						   2, types, values, NULL);
 	}
@@ -279,7 +279,7 @@ move_watermark(const MlsStream *stream, int partition, TimestampTz time)
 	Datum values[] = {CStringGetTextDatum(stream->name), Int32GetDatum(partition),
 					  TimestampTzGetDatum(Min(time, GetCurrentTimestamp()))};
 
-	mls_stream_execute("INSERT INTO ml_score.stream_window_partition AS p (stream, partition, watermark) "
+	mls_ledger_execute("INSERT INTO ml_score.stream_window_partition AS p (stream, partition, watermark) "
 					   "VALUES ($1, $2, $3) ON CONFLICT (stream, partition) DO UPDATE "
 					   "SET watermark = greatest(p.watermark, excluded.watermark)",
 					   3, types, values, NULL);
@@ -308,7 +308,7 @@ mls_window_set_idle(const MlsStream *stream, int partition, bool idle)
 	char nulls[] = {' ', ' ', idle ? ' ' : 'n'};
 
 	SPI_connect();
-	mls_stream_execute("INSERT INTO ml_score.stream_window_partition (stream, partition, idle_at) VALUES ($1, $2, $3) "
+	mls_ledger_execute("INSERT INTO ml_score.stream_window_partition (stream, partition, idle_at) VALUES ($1, $2, $3) "
 					   "ON CONFLICT (stream, partition) DO UPDATE SET idle_at = excluded.idle_at",
 					   3, types, values, nulls);
 	SPI_finish();
@@ -427,7 +427,7 @@ mls_window_load(const char *stream)
 	int64 *times[4];
 
 	SPI_connect();
-	mls_stream_execute(
+	mls_ledger_execute(
 		"SELECT size, hop, lateness, idle, event_time, late_events = 'update' FROM ml_score.stream_window "
 		"WHERE stream = $1",
 		1, types, values, NULL);
@@ -463,7 +463,7 @@ mls_window_insert(const char *stream, const MlsWindow *window)
 					  CStringGetTextDatum(window->update ? "update" : "dead_letter")};
 
 	SPI_connect();
-	mls_stream_execute(
+	mls_ledger_execute(
 		"INSERT INTO ml_score.stream_window (stream, size, hop, lateness, idle, event_time, late_events) "
 		"VALUES ($1, $2, $3, $4, $5, $6, $7)",
 		lengthof(types), types, values, NULL);
@@ -477,7 +477,7 @@ mls_window_update(const char *stream, const MlsWindow *window)
 	Datum values[] = {CStringGetTextDatum(stream), Int64GetDatum(window->lateness), Int64GetDatum(window->idle)};
 
 	SPI_connect();
-	mls_stream_execute("UPDATE ml_score.stream_window SET lateness = $2, idle = $3 WHERE stream = $1", lengthof(types),
+	mls_ledger_execute("UPDATE ml_score.stream_window SET lateness = $2, idle = $3 WHERE stream = $1", lengthof(types),
 					   types, values, NULL);
 	SPI_finish();
 }
@@ -489,7 +489,7 @@ mls_window_forget(const char *stream)
 	Datum values[] = {CStringGetTextDatum(stream)};
 
 	SPI_connect();
-	mls_stream_execute("WITH events AS (DELETE FROM ml_score.stream_window_event WHERE stream = $1), "
+	mls_ledger_execute("WITH events AS (DELETE FROM ml_score.stream_window_event WHERE stream = $1), "
 					   "partitions AS (DELETE FROM ml_score.stream_window_partition WHERE stream = $1), "
 					   "updates AS (DELETE FROM ml_score.stream_window_update WHERE stream = $1) "
 					   "UPDATE ml_score.stream_window SET closed = '-infinity', final = '-infinity' WHERE stream = $1",

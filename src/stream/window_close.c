@@ -88,13 +88,13 @@ lock_and_look(CloseRun *run)
 	Datum values[] = {CStringGetTextDatum(run->stream->name)};
 	bool isnull;
 
-	mls_stream_execute("SELECT closed, final FROM ml_score.stream_window WHERE stream = $1 FOR UPDATE", 1, types,
+	mls_ledger_execute("SELECT closed, final FROM ml_score.stream_window WHERE stream = $1 FOR UPDATE", 1, types,
 					   values, NULL);
 	if (SPI_processed != 1)
 		elog(ERROR, "stream \"%s\" has no windows", run->stream->name);
 	run->closed = time_column(1, &isnull);
 	run->final = time_column(2, &isnull);
-	mls_stream_execute("SELECT CASE WHEN bool_and(w.idle_at IS NOT NULL) "
+	mls_ledger_execute("SELECT CASE WHEN bool_and(w.idle_at IS NOT NULL) "
 					   "THEN least(max(w.watermark) + (clock_timestamp() - max(w.idle_at)), clock_timestamp()) "
 					   "ELSE min(coalesce(w.watermark, '-infinity')) FILTER (WHERE w.idle_at IS NULL) END "
 					   "FROM ml_score.stream_offset o LEFT JOIN ml_score.stream_window_partition w "
@@ -120,7 +120,7 @@ find_update(CloseRun *run, TimestampTz *end)
 	Datum values[] = {CStringGetTextDatum(run->stream->name)};
 	bool isnull;
 
-	mls_stream_execute("SELECT min(window_end) FROM ml_score.stream_window_update WHERE stream = $1", 1, types, values,
+	mls_ledger_execute("SELECT min(window_end) FROM ml_score.stream_window_update WHERE stream = $1", 1, types, values,
 					   NULL);
 	*end = time_column(1, &isnull);
 	return !isnull;
@@ -135,7 +135,7 @@ find_next(CloseRun *run, TimestampTz *end)
 	Datum values[] = {CStringGetTextDatum(run->stream->name), TimestampTzGetDatum(open_from(window, run->closed))};
 	bool isnull;
 
-	mls_stream_execute("SELECT least((SELECT min(first_at) FROM ml_score.stream_window_event WHERE stream = $1 "
+	mls_ledger_execute("SELECT least((SELECT min(first_at) FROM ml_score.stream_window_event WHERE stream = $1 "
 					   "AND first_at >= $2), (SELECT min(t) FROM ml_score.stream_window_event, unnest(times) t "
 					   "WHERE stream = $1 AND first_at < $2 AND last_at >= $2 AND t >= $2))",
 					   2, types, values, NULL);
@@ -195,7 +195,7 @@ visit_window(CloseRun *run, TimestampTz end, EventVisitor visit, void *arg)
 		MemoryContext old;
 		bool isnull;
 
-		mls_stream_execute(
+		mls_ledger_execute(
 			"SELECT partition, \"offset\", event_time, key, raw, headers FROM ml_score.stream_window_event "
 			"WHERE stream = $1 AND last_at >= $2 AND first_at < $3 AND (partition, \"offset\") > ($4, $5) "
 			"ORDER BY partition, \"offset\" LIMIT " PAGE_EVENTS,
@@ -330,7 +330,7 @@ note_closed(CloseRun *run, TimestampTz end)
 	values[2] = TimestampTzGetDatum(final);
 	values[3] = TimestampTzGetDatum(open_from(window, final));
 	values[4] = TimestampTzGetDatum(end);
-	mls_stream_execute("WITH windows AS (UPDATE ml_score.stream_window SET closed = $2, final = $3 WHERE stream = $1), "
+	mls_ledger_execute("WITH windows AS (UPDATE ml_score.stream_window SET closed = $2, final = $3 WHERE stream = $1), "
 					   "updates AS (DELETE FROM ml_score.stream_window_update WHERE stream = $1 AND window_end = $5) "
 					   "DELETE FROM ml_score.stream_window_event WHERE stream = $1 AND last_at < $4",
 					   lengthof(types), types, values, NULL);

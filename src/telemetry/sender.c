@@ -18,7 +18,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "runs/forward.h"
-#include "runs/ledger.h"
+#include "runs/run_store.h"
 #include "telemetry/body.h"
 #include "telemetry/reply.h"
 #include "transport/exchange.h"
@@ -290,7 +290,7 @@ note(const Round *round)
 
 	mls_ledger_open(&ledger);
 	if (report->reason != NULL)
-		reason = mls_ledger_utf8(report->reason);
+		reason = mls_run_utf8(report->reason);
 	for (int i = 0; i < round->n; i++)
 		note_item(round, i, report->reason == NULL ? NULL : &reason);
 	values[0] = Int64GetDatum(round->worker->key);

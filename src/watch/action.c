@@ -13,7 +13,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "parser/parser.h"
-#include "runs/ledger.h"
+#include "catalog/ledger.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"

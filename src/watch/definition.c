@@ -8,7 +8,7 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "runs/ledger.h"
+#include "catalog/ledger.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"

@@ -11,7 +11,7 @@
 
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
-#include "runs/ledger.h"
+#include "catalog/ledger.h"
 #include "telemetry/reply.h"
 #include "utils/builtins.h"
 #include "utils/wait_event.h"

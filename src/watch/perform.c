@@ -6,7 +6,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "runs/ledger.h"
+#include "catalog/ledger.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "watch/action.h"

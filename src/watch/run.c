@@ -8,7 +8,7 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "runs/ledger.h"
+#include "catalog/ledger.h"
 #include "utils/builtins.h"
 
 static MlsStatement insert_run = {

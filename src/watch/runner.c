@@ -7,7 +7,7 @@
 #include "watch/monitor.h"
 
 #include "catalog/pg_type.h"
-#include "runs/ledger.h"
+#include "catalog/ledger.h"
 #include "utils/builtins.h"
 #include "utils/wait_event.h"
 
