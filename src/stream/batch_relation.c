@@ -3,13 +3,17 @@
  * plain (partitions, triggers, views, policies), whose INSERT then is PostgreSQL's own.
  *
  * The rows stand in a tuplestore under an ephemeral name, as a trigger's transition table does; nothing is staged on disk
- * beyond work_mem.
+ * beyond MEMORY_KB. They are made while the query reads them: a query that scores sends its first requests when the first
+ * rows are there, and further rows are made while the model is busy. For that a scan of the relation that comes to the end
+ * of the tuplestore asks the source for more, as a CTE's scan asks its subplan.
  */
 #include "stream/rows.h"
 
+#include "executor/executor.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
@@ -21,8 +25,14 @@ typedef struct BatchSink
 	MlsSink sink;
 	const MlsRowMaker *rows;
 	Tuplestorestate *store;
-	int64 count;
+	MlsRowSource source; /* NULL: the rows are put by others, before finish */
+	void *arg;
+	double expected; /* rows */
 } BatchSink;
+
+static BatchSink *running; /* the innermost whose query runs */
+static ExecProcNodeMtd scan_store;
+static ExecutorStart_hook_type next_executor_start;
 
 static void
 put(MlsSink *sink, Datum *values, bool *nulls)
@@ -30,7 +40,62 @@ put(MlsSink *sink, Datum *values, bool *nulls)
 	BatchSink *batch = (BatchSink *) sink;
 
 	tuplestore_putvalues(batch->store, mls_row_maker_desc(batch->rows), values, nulls);
-	batch->count++;
+	if (batch->source == NULL)
+		batch->expected++;
+}
+
+/* Have the source put some more rows. False: there are none left. */
+static bool
+put_more(BatchSink *batch)
+{
+	/* The scans' own read pointers stay where they are only while they are not the active one. */
+	tuplestore_select_read_pointer(batch->store, 0);
+	return batch->source != NULL && batch->source(batch->arg);
+}
+
+/* In the place of ExecNamedTuplestoreScan: at the end of the tuplestore, make more rows and go on. */
+static TupleTableSlot *
+scan_batch(PlanState *node)
+{
+	TupleTableSlot *slot = scan_store(node);
+
+	while (TupIsNull(slot) && node->state->es_epq_active == NULL && put_more(running))
+		slot = scan_store(node);
+	return slot;
+}
+
+static bool
+take_over_scans(PlanState *node, void *store)
+{
+	if (IsA(node, NamedTuplestoreScanState) && ((NamedTuplestoreScanState *) node)->relation == store &&
+		node->ExecProcNodeReal != scan_batch)
+	{
+		scan_store = node->ExecProcNodeReal;
+		ExecSetExecProcNode(node, scan_batch);
+	}
+	return planstate_tree_walker(node, take_over_scans, store);
+}
+
+/* The statements of the query that runs read the relation by scan_batch. */
+static void
+executor_start(QueryDesc *query, int eflags)
+{
+	EphemeralNamedRelation relation;
+	ListCell *cell;
+
+	if (next_executor_start != NULL)
+		next_executor_start(query, eflags);
+	else
+		standard_ExecutorStart(query, eflags);
+	if (running == NULL || query->queryEnv == NULL)
+		return;
+	relation = get_ENR(query->queryEnv, RELATION);
+	if (relation == NULL || relation->reldata != running->store)
+		return;
+	take_over_scans(query->planstate, running->store);
+	foreach (cell, query->estate->es_subplanstates)
+		if (lfirst(cell) != NULL)
+			take_over_scans(lfirst(cell), running->store);
 }
 
 static void
@@ -54,16 +119,16 @@ insert_statement(const MlsRowMaker *rows)
 					columns.data);
 }
 
+/* Run the query, or INSERT, over the relation. */
 static void
-finish(MlsSink *sink)
+execute(BatchSink *batch)
 {
-	BatchSink *batch = (BatchSink *) sink;
 	const MlsStream *stream = mls_row_maker_stream(batch->rows);
 	EphemeralNamedRelationData relation = {
 		.md = {.name = RELATION,
 			   .tupdesc = mls_row_maker_desc(batch->rows),
 			   .enrtype = ENR_NAMED_TUPLESTORE,
-			   .enrtuples = (double) batch->count},
+			   .enrtuples = batch->expected},
 		.reldata = batch->store,
 	};
 	int result;
@@ -80,16 +145,46 @@ finish(MlsSink *sink)
 				errdetail("%s", SPI_result_code_string(result)));
 	if (SPI_unregister_relation(RELATION) != SPI_OK_REL_UNREGISTER)
 		elog(ERROR, "could not unregister the micro-batch");
+}
+
+static void
+finish(MlsSink *sink)
+{
+	BatchSink *batch = (BatchSink *) sink;
+	BatchSink *outer = running;
+
+	running = batch;
+	PG_TRY();
+	{
+		execute(batch);
+	}
+	PG_FINALLY();
+	{
+		running = outer;
+	}
+	PG_END_TRY();
+	while (put_more(batch)) /* what the query left unread may yet be undecodable */
+		;
 	tuplestore_end(batch->store);
 }
 
 MlsSink *
-mls_batch_sink(const MlsRowMaker *rows)
+mls_batch_sink(const MlsRowMaker *rows, MlsRowSource source, void *arg, int expected)
 {
 	BatchSink *batch = palloc0(sizeof(BatchSink));
 
 	batch->sink = (MlsSink){put, flush, finish};
 	batch->rows = rows;
 	batch->store = tuplestore_begin_heap(false, false, MEMORY_KB);
+	batch->source = source;
+	batch->arg = arg;
+	batch->expected = expected;
 	return &batch->sink;
+}
+
+void
+mls_batch_relation_init(void)
+{
+	next_executor_start = ExecutorStart_hook;
+	ExecutorStart_hook = executor_start;
 }

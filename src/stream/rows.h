@@ -34,6 +34,9 @@ struct MlsSink
 	void (*finish)(MlsSink *sink); /* the rows are where they belong, after this */
 };
 
+/* Puts some more rows into its sink. False: there are none left. */
+typedef bool (*MlsRowSource)(void *arg);
+
 typedef struct MlsRowMaker MlsRowMaker;
 
 /* Raise unless a stream's columns, format and target go together, as its owner. In a transaction. */
@@ -69,7 +72,14 @@ extern Jsonb *mls_event_headers(const MlsEvent *event);
 /* insert.c: a sink that writes a plain table as COPY does; NULL when the target is not plain enough. */
 extern MlsSink *mls_insert_sink(const MlsRowMaker *rows);
 
-/* batch_relation.c: a sink that runs the stream's query, or INSERT, over the relation "batch". In SPI_connect. */
-extern MlsSink *mls_batch_sink(const MlsRowMaker *rows);
+/*
+ * batch_relation.c: a sink that runs the stream's query, or INSERT, over the relation "batch". In SPI_connect. finish asks
+ * source(arg) for rows as the query reads them, and to its end in any case; expected is about how many. Or source is NULL
+ * and all rows are put before.
+ */
+extern MlsSink *mls_batch_sink(const MlsRowMaker *rows, MlsRowSource source, void *arg, int expected);
+
+/* From _PG_init. */
+extern void mls_batch_relation_init(void);
 
 #endif

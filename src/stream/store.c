@@ -31,6 +31,15 @@ typedef struct StoreRun
 	ErrorData *refusal;
 } StoreRun;
 
+/* A range on its way into a sink. */
+typedef struct RangeSource
+{
+	StoreRun *run;
+	MlsSink *sink;
+	int next;
+	int end;
+} RangeSource;
+
 bool
 mls_store_is_fault(int sqlstate)
 {
@@ -99,37 +108,47 @@ set_constraints_immediate(void)
 		elog(ERROR, "could not set constraints immediate");
 }
 
+/* Put the range's next events into its sink. False: there were none left. */
+static bool
+put_events(void *arg)
+{
+	RangeSource *range = arg;
+	StoreRun *run = range->run;
+	int end = Min(range->end, range->next + EVENTS_AT_ONCE);
+	MemoryContext old;
+
+	if (range->next == range->end)
+		return false;
+	CHECK_FOR_INTERRUPTS();
+	old = MemoryContextSwitchTo(run->values);
+	for (; range->next < end; range->next++)
+		if (run->result->faults[range->next].reason == NULL)
+			put_event(run, range->next, range->sink);
+	range->sink->flush(range->sink);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(run->values);
+	return true;
+}
+
 /* Write the events from lo up to hi; in a subtransaction. */
 static void
 write_range(StoreRun *run, int lo, int hi)
 {
-	MemoryContext old;
-	MlsSink *sink;
+	RangeSource range = {.run = run, .next = lo, .end = hi};
 
 	SPI_connect();
-	sink = mls_insert_sink(run->rows);
-	if (sink == NULL)
-		sink = mls_batch_sink(run->rows);
 	mls_row_maker_begin(run->rows);
-	old = MemoryContextSwitchTo(run->values);
-	for (int i = lo; i < hi; i++)
-	{
-		if (run->result->faults[i].reason == NULL)
-			put_event(run, i, sink);
-		if ((i - lo + 1) % EVENTS_AT_ONCE == 0)
-		{
-			sink->flush(sink);
-			MemoryContextReset(run->values);
-			CHECK_FOR_INTERRUPTS();
-		}
-	}
-	MemoryContextSwitchTo(old);
-	sink->finish(sink);
+	range.sink = mls_insert_sink(run->rows);
+	if (range.sink == NULL)
+		range.sink = mls_batch_sink(run->rows, put_events, &range, hi - lo);
+	else
+		while (put_events(&range))
+			;
+	range.sink->finish(range.sink);
 	mls_row_maker_end(run->rows);
 	if (run->immediate)
 		set_constraints_immediate();
 	SPI_finish();
-	MemoryContextReset(run->values);
 }
 
 /* Write a range in a subtransaction; NULL, or the error that is an event's fault. Other errors go on. */

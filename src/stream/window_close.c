@@ -249,7 +249,7 @@ run_query(CloseRun *run, TimestampTz end)
 	sink.start_column = find_column(run->rows, MLS_WINDOW_START);
 	sink.end_column = find_column(run->rows, MLS_WINDOW_END);
 	SPI_connect();
-	sink.inner = mls_batch_sink(run->rows);
+	sink.inner = mls_batch_sink(run->rows, NULL, NULL, 0);
 	mls_row_maker_begin(run->rows);
 	visit_window(run, end, put_event, &sink.sink);
 	if (sink.count > 0)

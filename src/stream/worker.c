@@ -364,5 +364,6 @@ void
 mls_stream_init(void)
 {
 	mls_status_init();
+	mls_batch_relation_init();
 	mls_worker_register(&mls_stream_kind);
 }

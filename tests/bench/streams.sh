@@ -104,12 +104,15 @@ bench_store() {
 		end_stream typed "$EVENTS"
 		rate "$EVENTS" stream bench "target => 'typed', workers => 2" >>"$RUN/typed_two"
 		end_stream typed "$EVENTS"
+		rate "$EVENTS" stream bench "target => 'doc', format => 'raw', workers => 2" >>"$RUN/doc_two"
+		end_stream doc "$EVENTS"
 	done
 	echo "$EVENTS events, medians of $TURNS turns"
 	report "one text column : kcat to /dev/null" line consume 0.9
 	report "one jsonb column : kcat | psql COPY" doc copy_events 1.0
 	report "six typed columns, primary key : psql COPY from a CSV file" typed copy_file 0.6
-	report "the same, two workers : one worker" typed_two typed 1.3
+	report "one jsonb column, two workers : one worker" doc_two doc 1.3
+	report "six typed columns, two workers : one worker" typed_two typed 1.3
 }
 
 # ticks SECONDS: 1,000 events a second, ten at a time.
@@ -142,11 +145,25 @@ curl_multi() {
 	"$CACHE/curl_multi" "$@"
 }
 
-# The diamonds as events, priced on the way by the real inference server with two workers.
+# score_streams SERVERS WORKERS: rates of the stones priced on the way, and of the same rows in bodies made beforehand.
+score_streams() {
+	local turn url
+	url=$(peer_url real_records)/score
+	curl_multi "$url" "$RUN/bodies" 4 >/dev/null
+	for ((turn = 0; turn < TURNS; turn++)); do
+		curl_multi "$url" "$RUN/bodies" 4 | awk -v n="$STONES" '{ print n / $1 }' >>"$RUN/bodies.$1.$2"
+		rate "$STONES" stream stones "workers => $2, max_batch_rows => 50000, query => 'INSERT INTO scored SELECT id, served($DIAMOND) FROM batch',
+			columns => 'id bigint, carat float8, cut text, color text, clarity text, depth float8, \"table\" float8, x float8, y float8, z float8'" >>"$RUN/scored.$1.$2"
+		end_stream scored "$STONES"
+	done
+	report "priced on the way, $1 server processes, $2 workers : libcurl" "scored.$1.$2" "bodies.$1.$2" 0.9
+}
+
+# The diamonds as events, priced on the way by the real inference server: one of its processes, which leaves the machine a
+# core for everything else, and two. In a random order, so that hardly any row is twice in a request, where it would be sent once.
 bench_scored() {
-	local turn count
 	need_model
-	start_inference_server real_records "$(free_port)" 2
+	start_inference_server real_records "$(free_port)" 1
 	wait_healthy real_records
 	kafka_topic stones 4
 	sql <<-EOSQL
@@ -154,24 +171,23 @@ bench_scored() {
 			max_batch_rows '1000', max_parallel_requests '4');
 		CREATE FUNCTION served(carat float8, cut text, color text, clarity text, depth float8, "table" float8, x float8, y float8, z float8)
 			RETURNS float8 LANGUAGE ml_score STABLE COST 10000 AS 'served';
-		CREATE TABLE stone (carat float8, cut text, color text, clarity text, depth float8, "table" float8, price float8, x float8, y float8, z float8);
+		CREATE TABLE diamond (carat float8, cut text, color text, clarity text, depth float8, "table" float8, price float8, x float8, y float8, z float8);
+		CREATE TABLE stone (LIKE diamond);
 		CREATE TABLE scored (id bigint, score float8);
-		\\copy stone FROM '$CACHE/diamonds.csv' (FORMAT csv, HEADER)
-		INSERT INTO stone SELECT stone.* FROM stone, generate_series(1, 3);
+		\\copy diamond FROM '$CACHE/diamonds.csv' (FORMAT csv, HEADER)
+		INSERT INTO stone SELECT diamond.* FROM diamond, generate_series(1, 10) AS round ORDER BY round, random();
 	EOSQL
-	count=$(sql "SELECT count(*) FROM stone")
+	STONES=$(sql "SELECT count(*) FROM stone")
 	sql "COPY (SELECT json_build_object('data', json_agg(json_build_object('carat', carat, 'cut', cut, 'color', color, 'clarity', clarity, 'depth', depth,
 		'table', \"table\", 'x', x, 'y', y, 'z', z)))::text FROM (SELECT *, row_number() OVER () AS n FROM stone) AS s GROUP BY (n - 1) / 1000) TO STDOUT" >"$RUN/bodies"
 	sql "COPY (SELECT json_build_object('id', row_number() OVER (), 'carat', carat, 'cut', cut, 'color', color, 'clarity', clarity, 'depth', depth,
 		'table', \"table\", 'x', x, 'y', y, 'z', z)::text FROM stone) TO STDOUT" | produce stones
-	curl_multi "$(peer_url real_records)/score" "$RUN/bodies" 4 >/dev/null
-	for ((turn = 0; turn < TURNS; turn++)); do
-		curl_multi "$(peer_url real_records)/score" "$RUN/bodies" 4 | awk -v n="$count" '{ print n / $1 }' >>"$RUN/bodies_rate"
-		rate "$count" stream stones "max_batch_rows => 50000, query => 'INSERT INTO scored SELECT id, served($DIAMOND) FROM batch',
-			columns => 'id bigint, carat float8, cut text, color text, clarity text, depth float8, \"table\" float8, x float8, y float8, z float8'" >>"$RUN/scored"
-		end_stream scored "$count"
-	done
-	report "$count diamonds priced on the way : libcurl, bodies ready" scored bodies_rate 0.9
+	echo "$STONES diamonds"
+	score_streams 1 1
+	kill -TTIN "$(cat "$RUN/peers/real_records.pid")" # one process more
+	sleep 10
+	score_streams 2 1
+	score_streams 2 2
 }
 
 # Memory does not depend on what waits at the hub.

@@ -1,0 +1,48 @@
+#!/bin/bash
+# The relation "batch" is made while it is read: however a query reads it, it has every row of the micro-batch once.
+. "$(dirname "$0")/../lib/tap.sh"
+[ "$PGVER" != 15 ] || skip_all "two versions show it"
+need_peer kafka
+T=stream_batch$PGVER
+EVENTS=2500 # decoded a thousand at a time
+kafka_topic $T 1
+sql <<-EOSQL
+	CREATE SERVER hub TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (bootstrap_servers '$KAFKA_PLAIN', security_protocol 'plaintext');
+	CREATE TABLE seen (id bigint, made timestamptz DEFAULT clock_timestamp(), stored timestamptz);
+	CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.stored := clock_timestamp(); RETURN NEW; END';
+	CREATE TRIGGER stamp BEFORE INSERT ON seen FOR EACH ROW EXECUTE FUNCTION stamp();
+	CREATE TABLE ranked (id bigint, smaller bigint);
+	CREATE TABLE first (id bigint);
+	CREATE TABLE everything (n bigint, total numeric);
+EOSQL
+{
+	seq 1 $((EVENTS - 1)) | sed 's/.*/{"id": &}/'
+	echo '{"id": "none"}'
+} | kafka_produce $T
+
+# stream NAME ARGUMENTS: all events in one micro-batch.
+stream() {
+	sql "SELECT ml_score.create_stream('$1', 'hub', '$T', max_batch_delay => '3s', $2)" >/dev/null
+	sql "SELECT ml_score.wait_stream('$1', '90s')" >/dev/null
+}
+
+stream seen "target => 'seen'"
+is "$(sql "SELECT count(*), count(DISTINCT id), sum(id) FROM seen")" "2499|2499|3123750" "rows go through a trigger, each once"
+is "$(sql "SELECT max(batches) FROM ml_score.stat_stream WHERE stream = 'seen'")|$(sql "SELECT max(made) > min(stored) FROM seen")" "1|t" \
+	"the last rows of the micro-batch are made after the first are stored"
+
+stream ranked "columns => 'id bigint', query => 'INSERT INTO ranked SELECT id, (SELECT count(*) FROM batch AS b WHERE b.id < a.id) FROM batch AS a'"
+is "$(sql "SELECT count(*), bool_and(smaller = id - 1) FROM ranked")" "2499|t" "two scans, one of them again and again, each see all rows"
+
+stream first "columns => 'id bigint', query => 'INSERT INTO first SELECT id FROM batch LIMIT 10;
+	WITH w AS (INSERT INTO everything SELECT count(*), sum(id) FROM batch RETURNING 1) INSERT INTO first SELECT -count(*) FROM batch WHERE id < 5'"
+is "$(sql "SELECT count(*), min(id), max(id) FROM first")|$(sql "SELECT n, total FROM everything")" "11|-4|10|2499|3123750" \
+	"a statement that reads the first rows only leaves all to the next"
+
+stream none "columns => 'id bigint', query => 'INSERT INTO first SELECT id FROM batch LIMIT 0'"
+is "$(sql "SELECT string_agg(stream || ' ' || \"offset\", ',' ORDER BY stream) FROM ml_score.dead_letter")" \
+	"first 2499,none 2499,ranked 2499,seen 2499" "an event that cannot be decoded is a dead letter even when nobody reads that far"
+is "$(sql "SELECT string_agg(stream || ' ' || rows || ' ' || lag, ',' ORDER BY stream) FROM ml_score.stat_stream")" \
+	"first 2499 0,none 2499 0,ranked 2499 0,seen 2499 0" "and the rows are counted"
+sql "SELECT ml_score.drop_stream(name) FROM ml_score.stream" >/dev/null
+done_testing
