@@ -8,13 +8,12 @@
  */
 #include "stream/store.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "subtransaction.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #define EVENTS_AT_ONCE 1000 /* after which memory is given back */
 
@@ -130,53 +129,38 @@ put_events(void *arg)
 	return true;
 }
 
-/* Write the events from lo up to hi; in a subtransaction. */
+/* Write the events of a range; in a subtransaction. */
 static void
-write_range(StoreRun *run, int lo, int hi)
+write_range(void *arg)
 {
-	RangeSource range = {.run = run, .next = lo, .end = hi};
+	RangeSource *range = arg;
+	StoreRun *run = range->run;
 
 	SPI_connect();
 	mls_row_maker_begin(run->rows);
-	range.sink = mls_insert_sink(run->rows);
-	if (range.sink == NULL)
-		range.sink = mls_batch_sink(run->rows, put_events, &range, hi - lo);
+	range->sink = mls_insert_sink(run->rows);
+	if (range->sink == NULL)
+		range->sink = mls_batch_sink(run->rows, put_events, range, range->end - range->next);
 	else
-		while (put_events(&range))
+		while (put_events(range))
 			;
-	range.sink->finish(range.sink);
+	range->sink->finish(range->sink);
 	mls_row_maker_end(run->rows);
 	if (run->immediate)
 		set_constraints_immediate();
 	SPI_finish();
 }
 
-/* Write a range in a subtransaction; NULL, or the error that is an event's fault. Other errors go on. */
+/* Write the events from lo up to hi. NULL, or the error that is an event's fault and has undone it. Other errors go on. */
 static ErrorData *
 try_range(StoreRun *run, int lo, int hi)
 {
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData *volatile error = NULL;
+	RangeSource range = {.run = run, .next = lo, .end = hi};
+	ErrorData *error = mls_try(write_range, &range);
 
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		write_range(run, lo, hi);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(run->context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextReset(run->values);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(run->context);
-	CurrentResourceOwner = owner;
 	if (error != NULL && !mls_store_is_fault(error->sqlerrcode))
 		ReThrowError(error);
+	MemoryContextReset(run->values);
 	return error;
 }
 

@@ -7,28 +7,14 @@
  */
 #include "stream/window.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "subtransaction.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #define PAGE_EVENTS "5000"
-
-/* Passes on the rows that are in the window, with its bounds. */
-typedef struct WindowSink
-{
-	MlsSink sink;
-	MlsSink *inner;
-	int time_column;
-	int start_column;
-	int end_column;
-	TimestampTz start;
-	TimestampTz end;
-	int64 count;
-} WindowSink;
 
 /* What is to be decided, and about what. */
 typedef struct CloseRun
@@ -42,6 +28,20 @@ typedef struct CloseRun
 	MemoryContext page; /* of a page of events */
 	bool *wants_schema;
 } CloseRun;
+
+/* Passes on the rows that are in the window, with its bounds. */
+typedef struct WindowSink
+{
+	MlsSink sink;
+	MlsSink *inner;
+	CloseRun *run;
+	int time_column;
+	int start_column;
+	int end_column;
+	TimestampTz start;
+	TimestampTz end;
+	int64 count;
+} WindowSink;
 
 typedef void (*EventVisitor)(CloseRun *run, const MlsEvent *event, void *arg);
 
@@ -239,52 +239,42 @@ put_event(CloseRun *run, const MlsEvent *event, void *arg)
 	}
 }
 
-/* Run the query over the window's rows, if there are any. */
+/* Run the query over the window's rows, if there are any; in a subtransaction. */
 static void
-run_query(CloseRun *run, TimestampTz end)
+run_query(void *arg)
 {
-	WindowSink sink = {.sink = {.put = put_in_window}, .start = end - run->stream->window->size, .end = end};
+	WindowSink *sink = arg;
+	CloseRun *run = sink->run;
 
-	sink.time_column = find_column(run->rows, run->stream->window->event_time);
-	sink.start_column = find_column(run->rows, MLS_WINDOW_START);
-	sink.end_column = find_column(run->rows, MLS_WINDOW_END);
 	SPI_connect();
-	sink.inner = mls_batch_sink(run->rows, NULL, NULL, 0);
+	sink->inner = mls_batch_sink(run->rows, NULL, NULL, 0);
 	mls_row_maker_begin(run->rows);
-	visit_window(run, end, put_event, &sink.sink);
-	if (sink.count > 0)
-		sink.inner->finish(sink.inner);
+	visit_window(run, sink->end, put_event, &sink->sink);
+	if (sink->count > 0)
+		sink->inner->finish(sink->inner);
 	mls_row_maker_end(run->rows);
 	SPI_finish();
 }
 
-/* In a subtransaction; NULL, or the error that is the events' fault. A model that refuses them may be broken: it waits. */
+/*
+ * Run the query over the window that ends then. NULL, or the error that is the events' fault and has undone it. A model that
+ * refuses them may be broken: that goes on, as other errors do.
+ */
 static ErrorData *
 try_query(CloseRun *run, TimestampTz end)
 {
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData *volatile error = NULL;
+	WindowSink sink = {
+		.sink = {.put = put_in_window}, .run = run, .start = end - run->stream->window->size, .end = end};
+	ErrorData *error;
 
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		run_query(run, end);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(run->context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(run->context);
-	CurrentResourceOwner = owner;
-	MemoryContextReset(run->page);
+	sink.time_column = find_column(run->rows, run->stream->window->event_time);
+	sink.start_column = find_column(run->rows, MLS_WINDOW_START);
+	sink.end_column = find_column(run->rows, MLS_WINDOW_END);
+	error = mls_try(run_query, &sink);
 	if (error != NULL && (!mls_store_is_fault(error->sqlerrcode) ||
 						  ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_EXTERNAL_ROUTINE_EXCEPTION))
 		ReThrowError(error);
+	MemoryContextReset(run->page);
 	return error;
 }
 
