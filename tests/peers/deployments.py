@@ -8,12 +8,12 @@
 The deployments are other peers. The reply tells with azureml-model-deployment which one answered.
 """
 
-import argparse
 import http.client
-import http.server
 import json
 import threading
 import urllib.parse
+
+from peer import Peer, serve
 
 LOCAL = threading.local()
 
@@ -40,9 +40,7 @@ def forward(method, url, body, headers):
                 return 502, "application/json", b'{"message": "the deployment does not answer"}'
 
 
-class Router(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
+class Router(Peer):
     def deployments(self):
         words = self.path.strip("/").split("/")[:-1]
         return {name: urllib.parse.unquote(url) for name, url in zip(words[::2], words[1::2])}
@@ -50,41 +48,27 @@ class Router(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         deployments = self.deployments()
         if not deployments:
-            return self.answer(200, "text/plain", b"Healthy")
+            return self.tell(200, "text/plain", b"Healthy")
         url = urllib.parse.urljoin(next(iter(deployments.values())), "swagger.json")
-        return self.answer(*forward("GET", url, None, {}))
+        return self.tell(*forward("GET", url, None, {}))
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.body()
         deployments = self.deployments()
         name = self.headers.get("azureml-model-deployment", next(iter(deployments)))
         if name not in deployments:
             message = json.dumps({"error": {"code": "NotFound", "message": f"no deployment {name}"}})
-            return self.answer(404, "application/json", message.encode())
+            return self.tell(404, "application/json", message.encode())
         kept = ("content-type", "content-encoding", "x-ms-client-request-id", "authorization")
         headers = {key: value for key, value in self.headers.items() if key.lower() in kept}
-        return self.answer(*forward("POST", deployments[name], body, headers), name)
+        return self.tell(*forward("POST", deployments[name], body, headers), name)
 
-    def answer(self, status, kind, body, deployment=None):
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("x-ms-request-id", self.headers.get("x-ms-client-request-id", "none"))
+    def tell(self, status, kind, body, deployment=None):
+        headers = {"Content-Type": kind, "x-ms-request-id": self.headers.get("x-ms-client-request-id", "none")}
         if deployment:
-            self.send_header("azureml-model-deployment", deployment)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
-
-
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
+            headers["azureml-model-deployment"] = deployment
+        self.answer(status, body, headers)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
-    Server(("127.0.0.1", parser.parse_args().port), Router).serve_forever()
+    serve(Router)

@@ -7,33 +7,22 @@ GET /count/name says how often it was asked for since; GET /authorization/name t
 What was never put is a 404 like any other.
 """
 
-import argparse
 import collections
-import http.server
 import urllib.parse
+
+from peer import Peer, serve
 
 DOCUMENTS = {}
 COUNTS = collections.Counter()
 AUTHORIZATION = {}
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def answer(self, status, body):
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
+class Handler(Peer):
     def do_PUT(self):
         url = urllib.parse.urlsplit(self.path)
         status = int(dict(urllib.parse.parse_qsl(url.query)).get("status", "200"))
         name = urllib.parse.unquote(url.path)
-        DOCUMENTS[name] = (status, self.rfile.read(int(self.headers["Content-Length"])))
+        DOCUMENTS[name] = (status, self.body())
         COUNTS[name] = 0
         self.answer(200, b"")
 
@@ -49,6 +38,4 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
-    http.server.ThreadingHTTPServer(("127.0.0.1", parser.parse_args().port), Handler).serve_forever()
+    serve(Handler)

@@ -6,11 +6,11 @@ POST /rows                 a result for each row of {"data": [...]}: the row's J
 GET  /swagger.json         404; below /schema/NAME it is tests/fixtures/swagger/NAME.json, and POST .../echo works there too
 """
 
-import argparse
-import http.server
 import json
 import os
 import urllib.parse
+
+from peer import Peer, serve
 
 FIXTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fixtures", "swagger")
 
@@ -43,38 +43,27 @@ def rows_as_sent(body):
     return rows
 
 
-class Mirror(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
+class Mirror(Peer):
     def do_GET(self):
         parts = self.path.split("?")[0].split("/")
         if len(parts) == 4 and parts[1] == "schema" and parts[3] == "swagger.json":
             with open(os.path.join(FIXTURES, os.path.basename(parts[2]) + ".json"), "rb") as document:
-                self.answer(200, document.read())
+                self.answer_json(200, document.read())
         else:
-            self.answer(200 if self.path == "/" else 404, b'"no such document"')
+            self.answer_json(200 if self.path == "/" else 404, b'"no such document"')
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.body()
         if self.path.startswith("/reply/"):
-            self.answer(200, urllib.parse.unquote_to_bytes(self.path[len("/reply/"):]))
+            self.answer_json(200, urllib.parse.unquote_to_bytes(self.path[len("/reply/"):]))
         elif self.path.endswith("/rows"):
-            self.answer(200, json.dumps(rows_as_sent(body)).encode())
+            self.answer_json(200, json.dumps(rows_as_sent(body)).encode())
         else:
-            self.answer(200, json.dumps([body.decode()]).encode())
+            self.answer_json(200, json.dumps([body.decode()]).encode())
 
-    def answer(self, status, body):
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
+    def answer_json(self, status, body):
+        self.answer(status, body, {"Content-Type": "application/json"})
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
-    http.server.ThreadingHTTPServer(("127.0.0.1", parser.parse_args().port), Mirror).serve_forever()
+    serve(Mirror)

@@ -6,13 +6,13 @@ GET  /passed                how many requests went through
 GET  /busy                  a port that accepts no connection: its backlog is full
 """
 
-import argparse
 import gzip
 import http.client
 import json
 import socket
 import urllib.parse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from peer import Peer, serve
 
 passed = 0
 held = []
@@ -32,10 +32,7 @@ def busy_port():
     return listener.getsockname()[1]
 
 
-class Passage(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-
+class Passage(Peer):
     def do_GET(self):
         if self.path == "/passed":
             self.answer(200, str(passed).encode())
@@ -45,7 +42,7 @@ class Passage(BaseHTTPRequestHandler):
             self.answer(200 if self.path == "/" else 404, b"")
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.body()
         if self.path.startswith("http://"):
             self.pass_on(urllib.parse.urlsplit(self.path), body)
         elif self.headers.get("Content-Encoding") != "gzip" or "gzip" not in self.headers.get("Accept-Encoding", ""):
@@ -64,19 +61,6 @@ class Passage(BaseHTTPRequestHandler):
         reply = peer.getresponse()
         self.answer(reply.status, reply.read())
 
-    def answer(self, status, body, headers=None):
-        self.send_response(status)
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
-    ThreadingHTTPServer(("127.0.0.1", parser.parse_args().port), Passage).serve_forever()
+    serve(Passage)

@@ -5,19 +5,16 @@ GET  /schemas/ids/ID    {"schema": "..."}, with what else belongs to it; 404 wit
 PUT  /schemas/ids/ID    have this body answered
 """
 
-import argparse
 import base64
 import json
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from peer import Peer, serve
 
 PASSWORD = "Basic " + base64.b64encode(b"reader:let-me-in").decode()
 schemas = {}
 
 
-class Registry(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-
+class Registry(Peer):
     def do_GET(self):
         if self.path == "/":
             self.answer(200, b"{}")
@@ -25,23 +22,13 @@ class Registry(BaseHTTPRequestHandler):
             self.answer(401, b'{"error_code":401,"message":"Unauthorized"}')
         else:
             missing = json.dumps({"error_code": 40403, "message": "Schema not found"}).encode()
-            self.answer(200 if self.path in schemas else 404, schemas.get(self.path, missing))
+            self.answer(200 if self.path in schemas else 404, schemas.get(self.path, missing),
+                        {"Content-Type": "application/vnd.schemaregistry.v1+json"})
 
     def do_PUT(self):
-        schemas[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
-        self.answer(204, b"")
-
-    def answer(self, status, body):
-        self.send_response(status)
-        self.send_header("Content-Type", "application/vnd.schemaregistry.v1+json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
+        schemas[self.path] = self.body()
+        self.answer(204)
 
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--port", type=int, required=True)
-ThreadingHTTPServer(("127.0.0.1", parser.parse_args().port), Registry).serve_forever()
+if __name__ == "__main__":
+    serve(Registry)

@@ -13,12 +13,12 @@ Azure ML's ErrorResponse. The ARM id is not looked at. Tests say what there is, 
                     answers
     GET /_requests  the paths asked for, a line each; DELETE forgets them
 """
-import argparse
 import json
 import re
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from peer import Peer, serve
 
 RESOURCE = re.compile(r"/history/v1\.0/subscriptions/[^/]+/resourceGroups/[^/]+/providers/"
                       r"Microsoft\.MachineLearningServices/workspaces/[^/]+/experiments/([^/]+)/runs/([^/]+)(/details|/children)?$")
@@ -26,38 +26,28 @@ lock = threading.Lock()
 runs, faults, requests, wanted_key = {}, [], [], None
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def answer(self, status, document):
-        body = document if isinstance(document, bytes) else json.dumps(document).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+class Handler(Peer):
+    def tell(self, status, document):
+        self.answer(status, json.dumps(document).encode(), {"Content-Type": "application/json; charset=utf-8"})
 
     def error(self, status, code, message):
-        self.answer(status, {"error": {"code": code, "message": message}, "correlation": {}})
+        self.tell(status, {"error": {"code": code, "message": message}, "correlation": {}})
 
     def do_PUT(self):
         global runs, faults, wanted_key
-        document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        document = json.loads(self.body())
         with lock:
             if self.path == "/_runs":
                 wanted_key = document.pop("key", None)
                 runs = document
             else:
                 faults = document
-        self.answer(200, {})
+        self.answer(200)
 
     def do_DELETE(self):
         with lock:
             requests.clear()
-        self.answer(200, {})
+        self.answer(200)
 
     def do_GET(self):
         url = urlsplit(self.path)
@@ -86,15 +76,12 @@ class Handler(BaseHTTPRequestHandler):
         elif match[3] == "/children":
             self.children(run.get("children", [[]]), int(parse_qs(url.query).get("$continuationtoken", ["0"])[0]))
         else:
-            self.answer(200, run["details" if match[3] else "run"])
+            self.tell(200, run["details" if match[3] else "run"])
 
     def children(self, pages, page):
         more = page + 1 < len(pages)
-        self.answer(200, {"value": pages[page], "continuationToken": str(page + 1) if more else None, "nextLink": None})
+        self.tell(200, {"value": pages[page], "continuationToken": str(page + 1) if more else None, "nextLink": None})
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
-    ThreadingHTTPServer.daemon_threads = True
-    ThreadingHTTPServer(("127.0.0.1", parser.parse_args().port), Handler).serve_forever()
+    serve(Handler)

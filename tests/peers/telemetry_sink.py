@@ -11,14 +11,14 @@ What is malformed is answered with 400 and kept under /_malformed. Tests say how
                        metric's name with one data point
     GET /_malformed    what was wrong, a line each
 """
-import argparse
 import json
 import re
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from google.protobuf import json_format
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+from peer import Peer, serve
 
 lock = threading.Lock()
 answers, items, malformed = [], [], []
@@ -65,29 +65,12 @@ def read_otlp(body):
     return points
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def answer(self, status, body, headers=()):
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in dict(headers).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def body(self):
-        return self.rfile.read(int(self.headers["Content-Length"]))
-
+class Handler(Peer):
     def do_PUT(self):
         global answers
         with lock:
             answers = json.loads(self.body())
-        self.answer(200, b"{}")
+        self.answer(200)
 
     def do_GET(self):
         with lock:
@@ -114,10 +97,8 @@ class Handler(BaseHTTPRequestHandler):
                 items.append(json.dumps({"path": self.path, "authorization": self.headers.get("Authorization"),
                                          "item": taken[index]}))
         default = {} if self.path == "/v1/metrics" else {"itemsReceived": len(taken), "itemsAccepted": len(taken), "errors": []}
-        self.answer(status, json.dumps(answer.get("body", default)).encode(), answer.get("headers", {}))
+        self.answer(status, json.dumps(answer.get("body", default)).encode(), {"Content-Type": "application/json", **answer.get("headers", {})})
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
-    ThreadingHTTPServer(("127.0.0.1", parser.parse_args().port), Handler).serve_forever()
+    serve(Handler)

@@ -1,40 +1,27 @@
 #!/usr/bin/env python3
 """A receiver of webhooks that checks signatures with Standard Webhooks' own library.
 
-    POST /hook         an alert; 401 and kept under /_bad when its signature is not what --secret gives
+    POST /hook         an alert; 401 and kept under /_bad when its signature is not by SECRET
     PUT /_answers      [status, ...]: for the next requests, one each; 0: take it, and cut the connection without an answer;
                        a list [status, seconds]: after so long
     GET /_taken        what was taken (answered 200, or cut), a JSON line each: {"id", "authorization", "body"}
     GET /_seen         ids of all that came, in order
     GET /_bad          what was wrong, a line each
 """
-import argparse
 import json
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from peer import Peer, serve
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 lock = threading.Lock()
 answers, taken, seen, bad = [], [], [], []
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def answer(self, status, body=b""):
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def body(self):
-        return self.rfile.read(int(self.headers["Content-Length"]))
-
+class Handler(Peer):
     def do_PUT(self):
         with lock:
             answers[:] = json.loads(self.body())
@@ -50,7 +37,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             if self.headers["Content-Type"] != "application/json":
                 raise ValueError("content type")
-            document = Webhook(secret).verify(body, dict(self.headers.items()))
+            document = Webhook(SECRET).verify(body, dict(self.headers.items()))
             if document["id"] != self.headers["webhook-id"]:
                 raise ValueError("id")
         except (WebhookVerificationError, ValueError, KeyError) as problem:
@@ -75,9 +62,4 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--secret", default="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-    arguments = parser.parse_args()
-    secret = arguments.secret
-    ThreadingHTTPServer(("127.0.0.1", arguments.port), Handler).serve_forever()
+    serve(Handler)
