@@ -66,5 +66,7 @@ SELECT * FROM ml_score.decode_event('avro', '\x00'::bytea, '{"registry": "avro_r
 CREATE USER MAPPING FOR PUBLIC SERVER avro_registry OPTIONS (username 'u', password 'avro-secret');
 SELECT * FROM ml_score.decode_event('avro', '\x0000'::bytea, '{"registry": "avro_registry"}') AS e(a int);
 SELECT * FROM ml_score.decode_event('avro', '\x0100000001'::bytea, '{"registry": "avro_registry"}') AS e(a int);
-SELECT * FROM ml_score.decode_event('avro', '\x0000000001'::bytea, '{"registry": "avro_registry"}') AS e(a int);
+-- libcurl's words differ from version to version
+SELECT regexp_replace(try($$SELECT * FROM ml_score.decode_event('avro', '\x0000000001'::bytea, '{"registry": "avro_registry"}') AS e(a int)$$),
+    'port 1: .* server\.', 'port 1: ...');
 DROP SERVER avro_online, avro_registry CASCADE;
