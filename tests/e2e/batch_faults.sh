@@ -1,12 +1,9 @@
 #!/bin/bash
 # What goes wrong with batch jobs is said in the service's words, and nothing is doubled.
+# Version: 18, while batch_jobs has another
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/batch_jobs.sh"
-[ "$PGVER" = 18 ] || skip_all "runs on one version"
 batch_setup faults 400
-why() {
-	sql "SELECT translate(concat_ws(' / ', failed_state, sqlstate, error, error_detail, error_hint), E'\\n', ' ') FROM ml_score.batch_job WHERE id = $1"
-}
 
 # looks: how often the list of jobs was asked for; other tests may have done so before.
 looks() {

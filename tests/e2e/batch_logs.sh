@@ -1,8 +1,8 @@
 #!/bin/bash
 # A batch job that fails in Azure shows the end of its log, where the workspace's run history says where that is.
+# Version: 15, what the service says is the same for every version
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/batch_jobs.sh"
-[ "$PGVER" = 15 ] || skip_all "runs on one version"
 batch_setup logs 50
 sql "CREATE SERVER ws TYPE 'workspace' FOREIGN DATA WRAPPER ml_score OPTIONS (url '${BATCH_URL%/jobs}', arm_id '$BATCH_WORKSPACE', auth 'key', retry_base_delay '10ms');
 	CREATE USER MAPPING FOR PUBLIC SERVER ws OPTIONS (key 'batch-tests');

@@ -184,5 +184,5 @@ tls_at tls_expired
 like "$(sql_error "SELECT f(1)")" "$untrusted" "an expired certificate"
 tls_at fault_server
 like "$(sql_error "SELECT f(1)")" "08006: could not (establish TLS with|connect to) server \"faulty\"" "no TLS at all"
-for name in good wrong expired; do end_pid "$(cat "$RUN/peers/tls_$name.pid")"; done
+end_peers tls_good tls_wrong tls_expired
 done_testing

@@ -1,11 +1,11 @@
 #!/bin/bash
 # A pg_cron job keeps a table scored; another one submits a batch job; a third one runs a monitor.
+# Version: 15, which has pg_cron
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/batch_jobs.sh"
-[ "$PGVER" = 15 ] || skip_all "pg_cron comes with Debian's PostgreSQL 15 only"
 [ -f "$("$PGBIN/pg_config" --pkglibdir)/pg_cron.so" ] || skip_all "this PostgreSQL has no pg_cron"
 need_peer fast
-start_cluster cron 15 "shared_preload_libraries = 'pg_cron,ml_score'" "cron.database_name = 'postgres'" "cron.host = '$RUN/cron/s'" "cron.use_background_workers = on"
+start_cluster cron "$PGVER" "shared_preload_libraries = 'pg_cron,ml_score'" "cron.database_name = 'postgres'" "cron.host = '$RUN/cron/s'" "cron.use_background_workers = on"
 use_cluster cron
 sql "CREATE EXTENSION ml_score; CREATE EXTENSION pg_cron"
 fast_function f ""
@@ -32,6 +32,6 @@ ok $? "the job runs the monitor" "$(sql "SELECT * FROM cron.job_run_details")"
 wait_until 30 "SELECT count(*) >= 2 FROM told"
 is "$(sql "SELECT signal, breached FROM ml_score.monitor_signal ORDER BY 1")|$(sql "SELECT string_agg(event, ',') FROM told")" $'data_drift|t\ndata_quality|t|breach,breach' \
 	"which finds the drift, and its action is done"
-use_cluster main-15
+use_cluster "main-$PGVER"
 stop_cluster cron
 done_testing

@@ -1,7 +1,7 @@
 #!/bin/bash
 # The companion files: postgres_exporter takes the queries, Prometheus scrapes it, and everything on the Grafana dashboard has an answer.
+# Version: 16, the files are the same for every version
 . "$(dirname "$0")/../lib/tap.sh"
-[ "$PGVER" = 16 ] || skip_all "the files are the same for every version"
 need_prometheus
 share=$("$PGBIN/pg_config" --sharedir)/extension
 queries=$share/ml_score_postgres_exporter.yaml
@@ -78,19 +78,19 @@ port=$(free_port)
 start_peer prometheus "$port" "$CACHE/prometheus/usr/bin/prometheus" --config.file="$dir/prometheus.yml" --storage.tsdb.path="$dir/data" --web.listen-address="127.0.0.1:$port"
 answers_http prometheus
 # while it scrapes, something happens
-for ((i = 0; i < 60; i++)); do
-	sql "SELECT count(f($DIAMOND)) FROM diamonds WHERE id <= $((i + 1))" >/dev/null
+all_answered() {
+	sql "SELECT count(f($DIAMOND)) FROM diamonds WHERE id <= $((i += 1))" >/dev/null
 	answer=$(look ask "$dashboard" "$(peer_url prometheus)")
-	case $answer in *answered) break ;; esac
-	sleep 0.5
-done
-like "$answer" '^[0-9]+ answered$' "every expression of the dashboard has an answer"
+	[[ $answer =~ ^[0-9]+\ answered$ ]]
+}
+poll 60 all_answered
+ok $? "every expression of the dashboard has an answer" "$answer"
 sed 's/ml_score_endpoint_in_flight/ml_score_endpoint_in_fright/' "$dashboard" >"$dir/wrong.json"
 is "$(look ask "$dir/wrong.json" "$(peer_url prometheus)")" 'Requests in flight: ml_score_endpoint_in_fright{endpoint=~".*"}: nothing' "one that has none would be noticed"
 is "$(look shape "$dashboard")" ok "the dashboard is well-formed"
 statements=$(look sql "$dashboard")
 is "$(while read -r statement; do PGUSER=exporter sql "$statement" 2>&1 >/dev/null; done <<<"$statements")" "" "its SQL runs, as the same role"
 cmp_ok "$(wc -l <<<"$statements")" '>=' 4 "all of it"
-for peer in prometheus postgres_exporter; do end_pid "$(cat "$RUN/peers/$peer.pid")"; done
+end_peers prometheus postgres_exporter
 sql "SELECT ml_score.drop_stream('readings'); DROP OWNED BY exporter; DROP ROLE exporter"
 done_testing

@@ -2,7 +2,7 @@
 # Runs: events in any order give the same rows, runs are looked up at the run history by a worker, and never by the caller.
 . "$(dirname "$0")/../lib/tap.sh"
 # A fresh one: what it was asked counts, and it outlives the tests on other versions.
-[ ! -f "$RUN/peers/run_history.pid" ] || end_pid "$(cat "$RUN/peers/run_history.pid")"
+[ ! -f "$RUN/peers/run_history.pid" ] || end_peers run_history
 need_peer run_history
 history=$(peer_url run_history)
 arm=/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/ws

@@ -1,7 +1,6 @@
 #!/bin/bash
 # shadow_deployment: copies of live requests, sent by a worker, which neither slow nor fail a query.
 . "$(dirname "$0")/../lib/tap.sh"
-[ "$PGVER" != 15 ] || skip_all "on PostgreSQL 16 and 18"
 need_peer fast deployments
 diamonds_table 1000
 fast=$(peer_url fast)

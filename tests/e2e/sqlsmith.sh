@@ -1,7 +1,7 @@
 #!/bin/bash
 # Random statements (sqlsmith) over tables with model functions everywhere: no crash, and no error that cannot happen.
+# Version: 15, which sqlsmith knows
 . "$(dirname "$0")/../lib/tap.sh"
-[ "$PGVER" = 15 ] || skip_all "sqlsmith talks to Debian's PostgreSQL 15"
 need_packages sqlsmith
 need_peer fast
 fast_function f ""
@@ -50,8 +50,6 @@ timeout 120 sqlsmith --seed=4711 --max-queries=4000 --exclude-catalog \
 like "$(sql "SELECT 'up'")" up "the server stands"
 log=$(server_log)
 is "$(grep -cE 'terminated by signal|TRAP:|PANIC' <<<"$log")" 0 "nothing crashed"
-# PostgreSQL's own, for untyped literals in places of which the parser does not make them text.
-ours=$(grep -v 'failed to find conversion function from unknown to' <<<"$log")
 # PostgreSQL's own: literals of unknown type get here unresolved, interval_scale takes any number
 internal=$(grep -E 'ERROR:  XX' <<<"$log" | grep -vE 'conversion function from unknown|invalid INTERVAL typmod' | sed 's/.*ERROR:/ERROR:/' | sort | uniq -c | head -n 5)
 is "$internal" "" "no internal error"

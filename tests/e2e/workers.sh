@@ -83,10 +83,7 @@ ok $? "a supervisor that ended is started again"
 start_cluster "workers-$PGVER" "$PGVER" "shared_preload_libraries = 'ml_score'" "max_worker_processes = 1" "max_logical_replication_workers = 0"
 use_cluster "workers-$PGVER"
 sql "CREATE EXTENSION ml_score; $work" >/dev/null
-for _ in $(seq 100); do
-	grep -q 'no background worker slot' "$RUN/$CLUSTER/log" && break
-	sleep 0.1
-done
+poll 30 grep -q 'no background worker slot' "$RUN/$CLUSTER/log"
 like "$(cat "$RUN/$CLUSTER/log")" "HINT:  Raise max_worker_processes \(now 1\)" "too few max_worker_processes are reported"
 start=$(now_ms)
 stop_cluster "workers-$PGVER"

@@ -13,7 +13,7 @@
 
 make_state_dirs
 # shellcheck disable=SC2086 # a list of words
-need_packages $BUILD_PACKAGES $TEST_PACKAGES libclang-rt-14-dev
+need_packages $BUILD_PACKAGES clang-14 libclang-rt-14-dev
 need_pg 15
 PG_CONFIG=${PG_CONFIG:-$(pg_prefix 15)/bin/pg_config}
 DIR=${FUZZ_DIR:-$(mktemp -d "${TMPDIR:-/tmp}/mls-fuzz.XXXXXX")}

@@ -28,9 +28,13 @@ need_node() {
 
 # need_azurite: $CACHE/azurite, just as peers/azurite/package-lock.json says.
 need_azurite() {
-	local pins=$ROOT/tests/peers/azurite to=$CACHE/azurite
 	need_node
 	need_venv azure
+	exclusively azurite install_azurite
+}
+
+install_azurite() {
+	local pins=$ROOT/tests/peers/azurite to=$CACHE/azurite
 	cmp -s "$pins/package-lock.json" "$to/installed.json" && return 0
 	step "installing Azurite"
 	rm -rf "$to"

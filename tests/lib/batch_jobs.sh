@@ -53,6 +53,11 @@ job() {
 	sql "SELECT $2 FROM ml_score.batch_job WHERE id = $1"
 }
 
+# why JOB: where and why it failed, on one line.
+why() {
+	job "$1" "translate(concat_ws(' / ', failed_state, sqlstate, error, error_detail, error_hint), E'\\n', ' ')"
+}
+
 # stored: rows and keys in price.
 stored() {
 	sql "SELECT count(*), count(price), min(id), max(id) FROM price"

@@ -53,14 +53,24 @@ make_state_dirs() {
 		die "$STATE belongs to someone else; set ML_SCORE_STATE to a directory of your own"
 	fi
 	chmod 755 "$STATE"
-	mkdir -p "$CACHE" "$WORK"
+	mkdir -p "$CACHE/locks" "$WORK"
 }
 
-# A port that nobody listens on now.
+# exclusively NAME CMD...: while nobody else who shares $CACHE runs a command under that name.
+exclusively() {
+	local lock
+	exec {lock}>"$CACHE/locks/$1"
+	flock "$lock"
+	"${@:2}"
+	exec {lock}>&-
+}
+
+# A port that nobody listens on now, and that this run has not given away yet.
 free_port() {
 	local port
 	while :; do
 		port=$((20000 + RANDOM % 12000))
+		mkdir "$PORTS/$port" 2>/dev/null || continue
 		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
 	done
 	echo "$port"
@@ -70,7 +80,9 @@ free_port() {
 new_run_dir() {
 	RUN=$(mktemp -d "${TMPDIR:-/tmp}/mls-$1.XXXXXX")
 	chmod 755 "$RUN"
-	export RUN
+	PORTS=$RUN/ports
+	export RUN PORTS
+	mkdir "$PORTS"
 	: >"$RUN/pids"
 }
 
@@ -79,27 +91,27 @@ remember() {
 	echo "$1" >>"$RUN/pids"
 }
 
-# end_pid PID: ask it to end, insist after five seconds.
-end_pid() {
-	local pid=$1 i
-	kill -TERM "$pid" 2>/dev/null || return 0
-	for ((i = 0; i < 50; i++)); do
-		kill -0 "$pid" 2>/dev/null || return 0
+# end_pids SIGNAL PID...: ask them to end, insist after ten seconds.
+end_pids() {
+	local i
+	for ((i = 0; i < 100; i++)); do
+		kill -"$([ $i -eq 0 ] && echo "$1" || echo 0)" "${@:2}" 2>/dev/null || return 0
 		sleep 0.1
 	done
-	kill -KILL "$pid" 2>/dev/null || true
+	kill -KILL "${@:2}" 2>/dev/null || true
 }
 
-# End all that this run started, newest first, and drop its directory.
+# End all that this run started, and drop its directory.
 cleanup() {
-	local pid dir
+	local dir pids servers=()
 	[ -n "${RUN:-}" ] && [ -d "$RUN" ] || return 0
 	for dir in "$RUN"/*/data; do
-		[ -f "$dir/postmaster.pid" ] && end_cluster "$dir"
+		end_cluster "$dir" &
+		servers+=($!)
 	done
-	if [ -s "$RUN/pids" ]; then
-		for pid in $(tac "$RUN/pids"); do end_pid "$pid"; done
-	fi
+	mapfile -t pids <"$RUN/pids"
+	[ ${#pids[@]} -eq 0 ] || end_pids TERM "${pids[@]}"
+	wait "${servers[@]}"
 	[ -n "${KEEP_RUN:-}" ] || rm -rf "$RUN"
 }
 
@@ -107,10 +119,5 @@ cleanup() {
 end_cluster() {
 	local pid
 	pid=$(head -n 1 "$1/postmaster.pid" 2>/dev/null) || return 0
-	kill -INT "$pid" 2>/dev/null || return 0
-	for _ in $(seq 100); do
-		kill -0 "$pid" 2>/dev/null || return 0
-		sleep 0.1
-	done
-	kill -QUIT "$pid" 2>/dev/null || true
+	end_pids QUIT "$pid"
 }

@@ -4,9 +4,8 @@
 # the user's PostgreSQL clusters are left alone, and none is created.
 # shellcheck shell=bash
 
-BUILD_PACKAGES="ca-certificates gcc make libc6-dev libcurl4-openssl-dev librdkafka-dev libssl-dev zlib1g-dev
-	postgresql-15 postgresql-server-dev-15 postgresql-15-cron python3 python3-venv curl"
-TEST_PACKAGES="clang-14 openssl"
+COMPILE_PACKAGES="ca-certificates gcc make libc6-dev libcurl4-openssl-dev librdkafka-dev libssl-dev zlib1g-dev python3 python3-venv curl"
+BUILD_PACKAGES="$COMPILE_PACKAGES postgresql-15 postgresql-server-dev-15 postgresql-15-cron"
 LINT_PACKAGES="clang-14 clang-format-14 cppcheck shellcheck"
 
 missing_packages() {
@@ -55,15 +54,20 @@ apt_install_postgresql() {
 # need_packages NAME...: install what is missing of these Debian packages.
 need_packages() {
 	command -v apt-get >/dev/null || die "apt-get not found: these scripts install on Debian 12 only"
-	MISSING=$(missing_packages "$@" | tr '\n' ' ')
-	[ -n "$MISSING" ] || return 0
-	may_install || die "these Debian packages are missing, and neither root nor sudo (without a password) is at hand: $MISSING"
+	[ -z "$(missing_packages "$@")" ] || exclusively packages install_missing "$@"
+}
+
+install_missing() {
+	local missing
+	missing=$(missing_packages "$@" | tr '\n' ' ')
+	[ -n "$missing" ] || return 0
+	may_install || die "these Debian packages are missing, and neither root nor sudo (without a password) is at hand: $missing"
 	: >"$WORK/apt.log"
-	step "installing Debian packages: $MISSING"
+	step "installing Debian packages: $missing"
 	# shellcheck disable=SC2086
-	case " $MISSING" in
-	*" postgresql-15 "*) apt_install_postgresql $MISSING ;;
-	*) apt_install $MISSING ;;
+	case " $missing" in
+	*" postgresql-15 "*) apt_install_postgresql $missing ;;
+	*) apt_install $missing ;;
 	esac
 }
 
@@ -74,6 +78,10 @@ need_chromium() {
 
 # unpack_package NAME DIR: a Debian package's files without installing it, for it would start a service.
 unpack_package() {
+	exclusively packages download_package "$1" "$2"
+}
+
+download_package() {
 	local name=$1 dir=$2 tmp=$2.tmp
 	[ -d "$dir" ] && return 0
 	rm -rf "$tmp"
@@ -107,6 +115,10 @@ venv_pip() {
 
 # need_venv NAME: the Python environment of tests/peers/NAME.txt, as $CACHE/venv-NAME.
 need_venv() {
+	exclusively "venv-$1" make_venv "$1"
+}
+
+make_venv() {
 	local name=$1 venv=$CACHE/venv-$1 pins=$ROOT/tests/peers/$1.txt
 	cmp -s "$pins" "$venv/installed.txt" && return 0
 	step "installing Python packages of $name ($(grep -cv '^#' "$pins"))"
@@ -118,6 +130,10 @@ need_venv() {
 
 # unpack_wheel PACKAGE==VERSION DIR: unpack a wheel without installing it.
 unpack_wheel() {
+	exclusively wheels download_wheel "$1" "$2"
+}
+
+download_wheel() {
 	local dir=$2 tmp=$2.tmp
 	[ -d "$dir" ] && return 0
 	rm -rf "$tmp"
@@ -133,5 +149,5 @@ unpack_wheel() {
 need_diamonds() {
 	[ -s "$CACHE/diamonds.csv" ] && return 0
 	unpack_wheel plotnine==0.15.9 "$CACHE/plotnine"
-	cp "$CACHE/plotnine/plotnine/data/diamonds.csv" "$CACHE/diamonds.csv"
+	ln -sf plotnine/plotnine/data/diamonds.csv "$CACHE/diamonds.csv"
 }

@@ -15,7 +15,7 @@
 #   kafka_produce NAME [KCAT OPTION...]        standard input: an event a line
 #   kafka_produce_json NAME [commit|abort]     standard input: a JSON object a line, {"value", "value_base64", "key",
 #                                              "partition", "timestamp" (ms), "headers"}; in one transaction
-#   kafka_offsets NAME                         lines "partition low high"
+#   kafka_offsets NAME                         lines "partition low high"; kafka_events NAME: how many were ever sent
 #   kafka_expire NAME PARTITION OFFSET         delete what is before it
 #   kafka_forbid NAME                          for the users of Event Hubs' listener; kafka_allow NAME
 #   kafka_login KEY=VALUE...                   "ok", or what a client with these settings complains of
@@ -28,9 +28,13 @@ KAFKA_ISSUER=https://sts.windows.net/tests/
 
 # need_kafka: $CACHE/kafka with the broker's jars, a formatted data directory and an archive of loaded classes.
 need_kafka() {
-	local pins=$ROOT/tests/peers/kafka to=$CACHE/kafka sum
 	need_packages maven default-jre-headless kcat openssl
 	need_venv kafka
+	exclusively kafka fetch_kafka
+}
+
+fetch_kafka() {
+	local pins=$ROOT/tests/peers/kafka to=$CACHE/kafka sum
 	sum="$(cat "$pins"/* | cksum) $(java -version 2>&1 | cksum)"
 	[ "$(cat "$to/sum" 2>/dev/null)" = "$sum" ] && return 0
 	step "fetching Kafka"
@@ -213,6 +217,10 @@ kafka_offsets() {
 	kafka_client offsets "$1"
 }
 
+kafka_events() {
+	kafka_offsets "$1" | awk '{ n += $3 } END { print n }'
+}
+
 kafka_expire() {
 	kafka_client expire "$1" "$2" "$3"
 }
@@ -231,7 +239,7 @@ kafka_token() {
 }
 
 kafka_stop() {
-	end_pid "$(cat "$RUN/peers/kafka.pid")"
+	end_peers kafka
 }
 
 kafka_kill() {

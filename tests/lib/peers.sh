@@ -48,7 +48,7 @@ launch() {
 	port=$(free_port)
 	case $name in
 	fast)
-		build_go_peer fast_endpoint
+		need_go_peer fast_endpoint
 		start_peer "$name" "$port" "$CACHE/fast_endpoint" -listen "127.0.0.1:$port"
 		;;
 	h2_endpoint)
@@ -113,6 +113,13 @@ start_peer() {
 	echo "$port" >"$RUN/peers/$name.port"
 }
 
+# end_peers NAME...
+end_peers() {
+	local name pids=()
+	for name in "$@"; do pids+=("$(cat "$RUN/peers/$name.pid")"); done
+	end_pids TERM "${pids[@]}"
+}
+
 wait_healthy() {
 	local name=$1
 	case $name in
@@ -136,7 +143,11 @@ answers_http() {
 	return 1
 }
 
-# build_go_peer NAME: the Go program of tests/peers/NAME, as $CACHE/NAME.
+# need_go_peer NAME: the Go program of tests/peers/NAME, as $CACHE/NAME.
+need_go_peer() {
+	exclusively "$1" build_go_peer "$1"
+}
+
 build_go_peer() {
 	local source=$ROOT/tests/peers/$1 binary=$CACHE/$1 sum
 	sum=$(cat "$source"/*.go "$source"/go.* | cksum)
@@ -152,13 +163,17 @@ build_go_peer() {
 start_tls_endpoint() {
 	local name=$1 port=$2
 	shift 2
-	build_go_peer h2_endpoint
+	need_go_peer h2_endpoint
 	need_certificates
 	start_peer "$name" "$port" "$CACHE/h2_endpoint" -listen "127.0.0.1:$port" -cert "$RUN/tls/server.crt" -key "$RUN/tls/server.key" "$@"
 }
 
 # The trained models, as $CACHE/model.
 need_model() {
+	exclusively model train_model
+}
+
+train_model() {
 	local sum
 	sum=$(cat "$ROOT/tests/peers/train.py" "$ROOT/tests/peers/scoring.txt" | cksum)
 	[ "$(cat "$CACHE/model/sum" 2>/dev/null)" = "$sum" ] && return 0
@@ -182,6 +197,10 @@ start_inference_server() {
 
 # A model in MLflow's own form, as $CACHE/mlflow/model.
 need_mlflow_model() {
+	exclusively mlflow train_mlflow_model
+}
+
+train_mlflow_model() {
 	need_venv mlflow
 	need_diamonds
 	[ -f "$CACHE/mlflow/model/MLmodel" ] && return 0

