@@ -44,9 +44,9 @@ field() {
 	grep -o "\"$1\": \"[^\"]*\"" <<<"$2" | head -n 1 | cut -d '"' -f 4
 }
 
-# wait_for_state NAME STATE: the job's status once it is so, or after 30 seconds.
+# wait_for_state NAME STATE: the job's status once it is so, or after 90 seconds.
 wait_for_state() {
-	poll 30 reaches "$1" "$2"
+	poll 90 reaches "$1" "$2"
 	echo "$state"
 }
 reaches() {

@@ -78,6 +78,7 @@ port=$(free_port)
 start_peer prometheus "$port" "$CACHE/prometheus/usr/bin/prometheus" --config.file="$dir/prometheus.yml" --storage.tsdb.path="$dir/data" --web.listen-address="127.0.0.1:$port"
 answers_http prometheus
 # while it scrapes, something happens
+i=0
 all_answered() {
 	sql "SELECT count(f($DIAMOND)) FROM diamonds WHERE id <= $((i += 1))" >/dev/null
 	answer=$(look ask "$dashboard" "$(peer_url prometheus)")

@@ -21,7 +21,7 @@ from confluent_kafka.admin import (
     AclBinding, AclBindingFilter, AclOperation, AclPermissionType, AdminClient, NewPartitions, NewTopic, ResourcePatternType, ResourceType,
 )
 
-TIMEOUT = 30
+TIMEOUT = 60
 USERS = ["User:$ConnectionString", "User:tests"]
 
 
