@@ -165,7 +165,7 @@ check_companion(const char *name, List *options, const char *option, const char 
 static void
 check_routes(const char *name, List *options)
 {
-	static const char *const of_logs[] = {"log_sample_rate", "log_partition", "log_retention"};
+	static const char *const of_logs[] = {"log_sample_rate", "log_function_rates", "log_partition", "log_retention"};
 
 	check_companion(name, options, "canary_percent", "canary_deployment",
 					"Name the deployment that takes that share of the requests.");

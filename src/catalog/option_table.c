@@ -127,6 +127,7 @@ static const MlsOption option_table[] = {
 	SERVER_OPTION(shadow_deployment, ONLINE, MLS_KIND_NAME, FIELD(shadow_deployment)),
 	SERVER_OPTION(log_table, ONLINE, MLS_KIND_TABLE, FIELD(log_table)),
 	SERVER_OPTION(log_sample_rate, ONLINE, MLS_KIND_REAL, 0, 1, FIELD(log_sample_rate)),
+	SERVER_OPTION(log_function_rates, ONLINE, MLS_KIND_FUNCTION_RATES, FIELD(log_function_rates)),
 	SERVER_OPTION(log_partition, ONLINE, MLS_KIND_ENUM, .words = period_words, FIELD(log_partition)),
 	SERVER_OPTION(log_retention, ONLINE, MLS_KIND_MINUTES, 0, MAX_RETENTION_MIN, FIELD(log_retention_min)),
 	SERVER_OPTION(request_format, ONLINE, MLS_KIND_ENUM, .words = format_words, FIELD(request_format)),

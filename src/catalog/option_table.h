@@ -10,27 +10,28 @@
 /* What an option's value is, and by that the type of its field in MlsServer. */
 typedef enum MlsOptionKind
 {
-	MLS_KIND_COUNT,			/* int */
-	MLS_KIND_AUTO_OR_COUNT, /* int, MLS_AUTO for 'auto' */
-	MLS_KIND_REAL,			/* double */
-	MLS_KIND_DURATION,		/* int, ms */
-	MLS_KIND_MINUTES,		/* int, min: for times that are long */
-	MLS_KIND_SIZE,			/* int, bytes */
-	MLS_KIND_ENUM,			/* an enum */
-	MLS_KIND_URL,			/* char *, where requests go */
-	MLS_KIND_PROXY_URL,		/* char * */
-	MLS_KIND_FILE,			/* char *, an absolute path */
-	MLS_KIND_TEMPLATE,		/* char *, a URI with names in braces */
-	MLS_KIND_BROKERS,		/* char *, host:port, comma-separated */
-	MLS_KIND_PROPERTY,		/* one of librdkafka's; the name is "kafka." and its name */
-	MLS_KIND_WORKSPACE,		/* char *, the ARM id of a workspace */
-	MLS_KIND_TABLE,			/* char *, schema.table */
-	MLS_KIND_TEXT,			/* char *, goes into an HTTP header */
-	MLS_KIND_NAME,			/* char *, letters, digits, ".", "-" */
-	MLS_KIND_SCOPE,			/* char *, of a token */
-	MLS_KIND_ARM_ID,		/* char *, of an online endpoint */
-	MLS_KIND_SECRET,		/* char *, goes into an HTTP header and is never shown; or where it is to be found */
-	MLS_KIND_PEM			/* same, with line breaks */
+	MLS_KIND_COUNT,			 /* int */
+	MLS_KIND_AUTO_OR_COUNT,	 /* int, MLS_AUTO for 'auto' */
+	MLS_KIND_REAL,			 /* double */
+	MLS_KIND_DURATION,		 /* int, ms */
+	MLS_KIND_MINUTES,		 /* int, min: for times that are long */
+	MLS_KIND_SIZE,			 /* int, bytes */
+	MLS_KIND_ENUM,			 /* an enum */
+	MLS_KIND_URL,			 /* char *, where requests go */
+	MLS_KIND_PROXY_URL,		 /* char * */
+	MLS_KIND_FILE,			 /* char *, an absolute path */
+	MLS_KIND_TEMPLATE,		 /* char *, a URI with names in braces */
+	MLS_KIND_BROKERS,		 /* char *, host:port, comma-separated */
+	MLS_KIND_PROPERTY,		 /* one of librdkafka's; the name is "kafka." and its name */
+	MLS_KIND_WORKSPACE,		 /* char *, the ARM id of a workspace */
+	MLS_KIND_TABLE,			 /* char *, schema.table */
+	MLS_KIND_FUNCTION_RATES, /* char *, schema.function=0.1, comma-separated */
+	MLS_KIND_TEXT,			 /* char *, goes into an HTTP header */
+	MLS_KIND_NAME,			 /* char *, letters, digits, ".", "-" */
+	MLS_KIND_SCOPE,			 /* char *, of a token */
+	MLS_KIND_ARM_ID,		 /* char *, of an online endpoint */
+	MLS_KIND_SECRET,		 /* char *, goes into an HTTP header and is never shown; or where it is to be found */
+	MLS_KIND_PEM			 /* same, with line breaks */
 } MlsOptionKind;
 
 typedef struct MlsOptionWord

@@ -11,6 +11,7 @@
 #include "auth/scope.h"
 #include "batch/template.h"
 #include "commands/defrem.h"
+#include "inference/log_rates.h"
 #include "nodes/makefuncs.h"
 #include "runs/workspace.h"
 #include "utils/builtins.h"
@@ -229,6 +230,11 @@ mls_option_parse(const MlsOption *option, char *value)
 			if (problem != NULL)
 				mls_option_raise_value(option, value, problem);
 			break;
+		case MLS_KIND_FUNCTION_RATES:
+			problem = mls_log_rates_problem(value);
+			if (problem != NULL)
+				mls_option_raise_value(option, value, problem);
+			break;
 		case MLS_KIND_TEXT:
 			if (*value == '\0' || has_control_characters(value))
 				mls_option_raise_value(option, value,
@@ -288,6 +294,7 @@ store_value(MlsServer *server, const MlsOption *option, const MlsOptionValue *va
 		case MLS_KIND_WORKSPACE:
 		case MLS_KIND_TEMPLATE:
 		case MLS_KIND_BROKERS:
+		case MLS_KIND_FUNCTION_RATES:
 		case MLS_KIND_TEXT:
 		case MLS_KIND_TABLE:
 		case MLS_KIND_NAME:

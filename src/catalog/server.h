@@ -85,16 +85,17 @@ typedef struct MlsServer
 	Oid serverid;
 	char *name;
 	MlsServerType type;
-	char *url;				 /* NULL for types that have none, and until an endpoint_id is looked up */
-	char *swagger_url;		 /* of online servers: beside the URL unless given */
-	bool swagger_url_given;	 /* by the option */
-	char *deployment;		 /* or NULL: the endpoint's own traffic split */
-	char *canary_deployment; /* takes canary_percent of the requests; or NULL */
-	double canary_percent;	 /* 0..100 */
-	char *shadow_deployment; /* gets copies of requests; or NULL */
-	bool is_shadow;			 /* not an option: the requests are copies, for a shadow deployment */
-	char *log_table;		 /* where requests are logged, as "schema.table"; or NULL */
-	double log_sample_rate;	 /* 0..1: the share of requests that are */
+	char *url;				  /* NULL for types that have none, and until an endpoint_id is looked up */
+	char *swagger_url;		  /* of online servers: beside the URL unless given */
+	bool swagger_url_given;	  /* by the option */
+	char *deployment;		  /* or NULL: the endpoint's own traffic split */
+	char *canary_deployment;  /* takes canary_percent of the requests; or NULL */
+	double canary_percent;	  /* 0..100 */
+	char *shadow_deployment;  /* gets copies of requests; or NULL */
+	bool is_shadow;			  /* not an option: the requests are copies, for a shadow deployment */
+	char *log_table;		  /* where requests are logged, as "schema.table"; or NULL */
+	double log_sample_rate;	  /* 0..1: the share of requests that are */
+	char *log_function_rates; /* of which functions it is another (inference/log_rates.h); or NULL */
 	MlsLogPeriod log_partition;
 	int log_retention_min; /* 0: for ever */
 	Oid owner;

@@ -18,6 +18,7 @@
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_user_mapping.h"
 #include "foreign/foreign.h"
+#include "inference/log_rates.h"
 #include "inference/log_table.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -28,17 +29,23 @@
 
 static object_access_hook_type next_object_access_hook;
 
-/* Warn about a log that cannot be written: afterwards, only counters would tell. */
+/*
+ * Warn about a log that cannot be written: afterwards, only counters would tell. And tell of names that no function has,
+ * but not when a server is made, whose functions come later.
+ */
 static void
-check_log(Form_pg_foreign_server form, List *options)
+check_log(Form_pg_foreign_server form, List *options, bool altered)
 {
 	MlsServer server = {0};
 
 	mls_option_read(&server, options);
+	server.serverid = form->oid;
 	server.name = pstrdup(NameStr(form->srvname));
 	server.owner = form->srvowner;
 	if (server.log_table != NULL)
 		mls_log_table_warn(&server);
+	if (altered && server.log_function_rates != NULL)
+		mls_log_rates_notice(&server);
 }
 
 /* Raise unless the server in tuple has a type of ours, and the options that type needs. */
@@ -72,7 +79,7 @@ check_server(Relation rel, HeapTuple tuple, bool altered)
 	mls_option_check_type(name, type, options);
 	if (type == MLS_SERVER_ONLINE)
 	{
-		check_log(form, options);
+		check_log(form, options, altered);
 		mls_worker_wake_at_commit(); /* perhaps to log, or no longer */
 	}
 }

@@ -3,6 +3,7 @@
  */
 #include "inference/capture.h"
 
+#include "inference/log_rates.h"
 #include "inference/queue.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -15,6 +16,7 @@ struct MlsCapture
 	Oid userid;
 	MlsEndpoint *live;
 	const MlsEncoder *encoder;
+	double log_rate;	   /* 0..1: the share of fn's requests that is logged */
 	MemoryContext context; /* of the record being made */
 	MlsCaptureStats stats;
 };
@@ -23,10 +25,13 @@ MlsCapture *
 mls_capture_open(const MlsFunction *fn, const MlsServer *server, Oid userid, MlsEndpoint *live,
 				 const MlsEncoder *encoder)
 {
-	bool logs = server->log_table != NULL && server->log_sample_rate > 0;
+	double log_rate;
 	MlsCapture *capture;
 
-	if (!mls_queue_exists() || (!logs && server->shadow_deployment == NULL))
+	if (!mls_queue_exists() || (server->log_table == NULL && server->shadow_deployment == NULL))
+		return NULL;
+	log_rate = server->log_table == NULL ? 0 : mls_log_rates_of(server, fn->fnoid);
+	if (log_rate == 0 && server->shadow_deployment == NULL)
 		return NULL;
 	capture = palloc0(sizeof(MlsCapture));
 	capture->fn = fn;
@@ -34,6 +39,7 @@ mls_capture_open(const MlsFunction *fn, const MlsServer *server, Oid userid, Mls
 	capture->userid = userid;
 	capture->live = live;
 	capture->encoder = encoder;
+	capture->log_rate = log_rate;
 	capture->context = AllocSetContextCreate(CurrentMemoryContext, "ml_score capture", ALLOCSET_DEFAULT_SIZES);
 	return capture;
 }
@@ -41,8 +47,8 @@ mls_capture_open(const MlsFunction *fn, const MlsServer *server, Oid userid, Mls
 bool
 mls_capture_samples(MlsCapture *capture)
 {
-	return capture->server->log_table != NULL &&
-		   mls_endpoint_takes(capture->live, MLS_SHARE_LOG, capture->server->log_sample_rate);
+	return capture->log_rate > 0 &&
+		   mls_endpoint_takes(capture->live, MLS_SHARE_OF_LOG(capture->fn->fnoid), capture->log_rate);
 }
 
 static MlsRecord

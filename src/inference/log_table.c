@@ -14,6 +14,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "codec/encoding.h"
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "inference/log_layout.h"
 #include "lib/stringinfo.h"
@@ -30,6 +31,7 @@
 #include "utils/varlena.h"
 
 #define LOCK_TIMEOUT "3s"
+#define HASH_LEN 9 /* "_%08x" */
 
 /* A period's word in date_trunc, and how the names of its partitions end. */
 static const struct
@@ -179,14 +181,17 @@ mls_log_table_warn(const MlsServer *server)
 						 quote_literal_cstr(server->name))));
 }
 
-/* The table's name and suffix, as one that PostgreSQL does not cut. */
+/* The table's name and suffix, as one that PostgreSQL does not cut: what is cut here has a hash in its place. */
 static char *
 partition_name(const char *table, const char *suffix)
 {
+	int table_len = (int) strlen(table);
 	int room = NAMEDATALEN - 1 - (int) strlen(suffix);
-	int len = pg_mbcliplen(table, (int) strlen(table), room);
 
-	return psprintf("%.*s%s", len, table, suffix);
+	if (table_len <= room)
+		return psprintf("%s%s", table, suffix);
+	return psprintf("%.*s_%08x%s", pg_mbcliplen(table, table_len, room - HASH_LEN), table,
+					DatumGetUInt32(hash_any((const unsigned char *) table, table_len)), suffix);
 }
 
 static void
@@ -227,12 +232,10 @@ list_periods(const MlsServer *server, TimestampTz first, TimestampTz last)
 		elog(ERROR, "could not reckon the periods of a log");
 }
 
-/* For the transaction: do not wait for others' locks for long. */
 static void
-limit_lock_waits(void)
+set_for_transaction(const char *setting, const char *value)
 {
-	(void) set_config_option("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
-							 false);
+	(void) set_config_option(setting, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 }
 
 void
@@ -240,7 +243,7 @@ mls_log_table_prepare(const MlsServer *server, TimestampTz first, TimestampTz la
 {
 	SPITupleTable *found;
 
-	limit_lock_waits();
+	set_for_transaction("lock_timeout", LOCK_TIMEOUT); /* do not wait for others for long */
 	connect();
 	make_table(server);
 	list_periods(server, first, last);
@@ -463,7 +466,8 @@ mls_log_table_expire(const MlsServer *server)
 
 	if (server->log_retention_min == 0)
 		return 0;
-	limit_lock_waits();
+	set_for_transaction("lock_timeout", LOCK_TIMEOUT);
+	set_for_transaction("datestyle", "ISO"); /* bounds are read back as they are written, with their offset from UTC */
 	connect();
 	list_expired(server);
 	found = SPI_tuptable;

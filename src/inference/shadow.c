@@ -43,20 +43,14 @@ mls_shadow_is_busy(void)
 	return count > 0;
 }
 
-/* An error that was caught: into the server log, and out of the transaction, if there is one. Ends the process if told. */
+/* Do a copy's work in its context; an error goes into the server log. */
 static void
-report_error(MemoryContext context)
+try_with(void (*work)(void *arg), Copy *copy)
 {
-	ErrorData *error;
+	ErrorData *error = mls_worker_try(work, copy, copy->context);
 
-	MemoryContextSwitchTo(context);
-	error = CopyErrorData();
-	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-		PG_RE_THROW();
-	FlushErrorState();
-	mls_worker_abort();
-	MemoryContextSwitchTo(context);
-	ereport(LOG, errcode(error->sqlerrcode), errmsg("could not send a copy of a request: %s", error->message));
+	if (error != NULL)
+		ereport(LOG, errcode(error->sqlerrcode), errmsg("could not send a copy of a request: %s", error->message));
 }
 
 /* The server with its shadow deployment in front. False: it has none any more. */
@@ -82,8 +76,9 @@ open_copy(Copy *copy)
 }
 
 static void
-send_copy(Copy *copy)
+send_copy(void *arg)
 {
+	Copy *copy = arg;
 	const MlsRecord *record = copy->record;
 
 	if (!open_copy(copy))
@@ -98,21 +93,11 @@ mls_shadow_send(const MlsRecord *record)
 {
 	MemoryContext old = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "ml_score shadow", ALLOCSET_DEFAULT_SIZES);
-	Copy *copy;
+	Copy *copy = MemoryContextAllocZero(context, sizeof(Copy));
 
-	MemoryContextSwitchTo(context);
-	copy = palloc0(sizeof(Copy));
 	copy->context = context;
 	copy->record = memcpy(MemoryContextAllocHuge(context, record->size), record, record->size);
-	PG_TRY();
-	{
-		send_copy(copy);
-	}
-	PG_CATCH();
-	{
-		report_error(context);
-	}
-	PG_END_TRY();
+	try_with(send_copy, copy);
 	MemoryContextSwitchTo(old);
 	if (copy->exchange == NULL)
 		MemoryContextDelete(context);
@@ -185,23 +170,21 @@ log_answer(Copy *copy)
 }
 
 static void
+log_copy(void *arg)
+{
+	Copy *copy = arg;
+
+	mls_worker_begin();
+	MemoryContextSwitchTo(copy->context);
+	log_answer(copy);
+	mls_worker_commit();
+}
+
+static void
 finish_copy(Copy *copy)
 {
-	PG_TRY();
-	{
-		if (copy->record->logged)
-		{
-			mls_worker_begin();
-			MemoryContextSwitchTo(copy->context);
-			log_answer(copy);
-			mls_worker_commit();
-		}
-	}
-	PG_CATCH();
-	{
-		report_error(copy->context);
-	}
-	PG_END_TRY();
+	if (copy->record->logged)
+		try_with(log_copy, copy);
 	dlist_delete(&copy->node);
 	count--;
 }

@@ -23,8 +23,8 @@
 #include "worker/worker.h"
 
 #define BATCH_RECORDS 1000
-#define BATCH_BYTES (8 * 1024 * 1024)
-#define PAUSE_MS 10 /* while answers are awaited */
+#define BATCH_SHARE 8 /* of the queue: the rest is for what comes meanwhile */
+#define PAUSE_MS 10	  /* while answers are awaited */
 #define IDLE_MS 60000
 #define EXPIRE_MS 600000
 #define TELL_INTERVAL_MS 60000
@@ -52,15 +52,16 @@ batch_of(List **batches, Oid serverid)
 	return batch;
 }
 
-/* Take what is to be logged, up to some bytes. */
+/* Take what is to be logged, up to some bytes: it stays in the queue, too, until it is written. */
 static List *
 take_records(void)
 {
 	List *batches = NIL;
+	Size limit = (Size) mls_inference_queue_size * 1024 / BATCH_SHARE;
 	Size bytes = 0;
 	MlsRecord *record;
 
-	for (int n = 0; n < BATCH_RECORDS && bytes < BATCH_BYTES && (record = mls_queue_pop(MLS_RECORD_LOG)) != NULL; n++)
+	for (int n = 0; n < BATCH_RECORDS && bytes < limit && (record = mls_queue_pop(MLS_RECORD_LOG)) != NULL; n++)
 	{
 		Batch *batch = batch_of(&batches, record->serverid);
 
@@ -70,93 +71,56 @@ take_records(void)
 	return batches;
 }
 
-/* Write records of a server, if it still has a log; in a transaction of its own. */
+/* Write a batch's records, if the server still has a log; in a transaction of its own. */
 static void
-write_records(Oid serverid, List *records, MemoryContext cxt)
+write_records(void *arg)
 {
+	const Batch *batch = arg;
+	MemoryContext cxt = CurrentMemoryContext;
 	TimestampTz first = DT_NOEND;
 	TimestampTz last = DT_NOBEGIN;
 	MlsServer *server;
 	ListCell *lc;
 
-	foreach (lc, records)
+	foreach (lc, batch->records)
 	{
 		first = Min(first, ((MlsRecord *) lfirst(lc))->time);
 		last = Max(last, ((MlsRecord *) lfirst(lc))->time);
 	}
 	mls_worker_begin();
 	MemoryContextSwitchTo(cxt);
-	server = mls_server_load_online(serverid);
+	server = mls_server_load_online(batch->serverid);
 	if (server->log_table != NULL)
 	{
 		mls_log_table_prepare(server, first, last);
-		(void) mls_log_table_insert(server, records);
+		(void) mls_log_table_insert(server, batch->records);
 	}
 	mls_worker_commit();
-	MemoryContextSwitchTo(cxt);
 }
 
-/* Write down where users look that records of a deployment were not written. In a transaction. */
-static void
-note_unwritten(const MlsRecord *record, const char *message)
+/* A record that is not written, and why. */
+typedef struct Unwritten
 {
-	MlsServer *server = mls_server_load_online(record->serverid);
+	const MlsRecord *record;
+	const ErrorData *reason;
+} Unwritten;
 
+/* Write down where users look that a record of a deployment was not written. */
+static void
+note_unwritten(void *arg)
+{
+	const Unwritten *unwritten = arg;
+	const MlsRecord *record = unwritten->record;
+	MemoryContext cxt = CurrentMemoryContext;
+	MlsServer *server;
+
+	mls_worker_begin();
+	MemoryContextSwitchTo(cxt);
+	server = mls_server_load_online(record->serverid);
 	server->deployment = record->deployment[0] == '\0' ? NULL : unconstify(char *, &record->deployment[0]);
 	server->is_shadow = record->traffic == MLS_TRAFFIC_SHADOW;
-	mls_entry_note_unlogged(server, message);
-}
-
-/* What was raised, out of the transaction; ends the process if that is what it says. */
-static ErrorData *
-catch_error(MemoryContext cxt)
-{
-	ErrorData *error;
-
-	MemoryContextSwitchTo(cxt);
-	error = CopyErrorData();
-	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-		PG_RE_THROW();
-	FlushErrorState();
-	mls_worker_abort();
-	MemoryContextSwitchTo(cxt);
-	return error;
-}
-
-/* NULL, or why they could not be written. */
-static ErrorData *
-try_write(Oid serverid, List *records, MemoryContext cxt)
-{
-	ErrorData *volatile error = NULL;
-
-	PG_TRY();
-	{
-		write_records(serverid, records, cxt);
-	}
-	PG_CATCH();
-	{
-		error = catch_error(cxt);
-	}
-	PG_END_TRY();
-	return error;
-}
-
-static void
-give_up(const MlsRecord *record, const ErrorData *reason, MemoryContext cxt)
-{
-	PG_TRY();
-	{
-		mls_worker_begin();
-		MemoryContextSwitchTo(cxt);
-		note_unwritten(record, reason->message);
-		mls_worker_commit();
-		MemoryContextSwitchTo(cxt);
-	}
-	PG_CATCH();
-	{
-		(void) catch_error(cxt); /* the server is gone */
-	}
-	PG_END_TRY();
+	mls_entry_note_unlogged(server, unwritten->reason->message);
+	mls_worker_commit();
 }
 
 /* Once a minute at most: requests keep coming, and stat_endpoint has the last error. */
@@ -177,9 +141,9 @@ tell(const ErrorData *error)
  * when that is the table's fault: each would wait as long for a lock, say.
  */
 static void
-write_batch(const Batch *batch, MemoryContext cxt)
+write_batch(Batch *batch, MemoryContext cxt)
 {
-	ErrorData *error = try_write(batch->serverid, batch->records, cxt);
+	ErrorData *error = mls_worker_try(write_records, batch, cxt);
 	bool one_by_one = list_length(batch->records) > 1 && error != NULL && mls_store_is_fault(error->sqlerrcode);
 	ListCell *lc;
 
@@ -187,11 +151,13 @@ write_batch(const Batch *batch, MemoryContext cxt)
 		return;
 	foreach (lc, batch->records)
 	{
+		Batch one = {batch->serverid, list_make1(lfirst(lc))};
+
 		if (one_by_one)
-			error = try_write(batch->serverid, list_make1(lfirst(lc)), cxt);
+			error = mls_worker_try(write_records, &one, cxt);
 		if (error == NULL)
 			continue;
-		give_up(lfirst(lc), error, cxt);
+		(void) mls_worker_try(note_unwritten, &(Unwritten){lfirst(lc), error}, cxt); /* fails if the server is gone */
 		tell(error);
 	}
 }
@@ -204,7 +170,12 @@ write_logs(MemoryContext cxt)
 	ListCell *lc;
 
 	foreach (lc, batches)
-		write_batch(lfirst(lc), cxt);
+	{
+		Batch *batch = lfirst(lc);
+
+		write_batch(batch, cxt);
+		mls_queue_done(batch->serverid);
+	}
 	return batches != NIL;
 }
 
@@ -255,30 +226,19 @@ logged_servers(MemoryContext cxt)
 }
 
 static void
-expire_partitions(Oid serverid, MemoryContext cxt)
+expire_partitions(void *arg)
 {
-	PG_TRY();
-	{
-		MlsServer *server;
-		int n;
+	MemoryContext cxt = CurrentMemoryContext;
+	MlsServer *server;
+	int n;
 
-		mls_worker_begin();
-		MemoryContextSwitchTo(cxt);
-		server = mls_server_load_online(serverid);
-		n = server->log_table == NULL ? 0 : mls_log_table_expire(server);
-		mls_worker_commit();
-		MemoryContextSwitchTo(cxt);
-		if (n > 0)
-			ereport(DEBUG1, errmsg_internal("dropped %d partitions of the log of server \"%s\"", n, server->name));
-	}
-	PG_CATCH();
-	{
-		ErrorData *error = catch_error(cxt);
-
-		ereport(LOG, errcode(error->sqlerrcode),
-				errmsg("could not drop old partitions of an inference log: %s", error->message));
-	}
-	PG_END_TRY();
+	mls_worker_begin();
+	MemoryContextSwitchTo(cxt);
+	server = mls_server_load_online(*(Oid *) arg);
+	n = server->log_table == NULL ? 0 : mls_log_table_expire(server);
+	mls_worker_commit();
+	if (n > 0)
+		ereport(DEBUG1, errmsg_internal("dropped %d partitions of the log of server \"%s\"", n, server->name));
 }
 
 /* Drop what is old enough, if it is time for that. */
@@ -297,7 +257,13 @@ expire(TimestampTz *expired_at, MemoryContext cxt)
 	mls_worker_commit();
 	MemoryContextSwitchTo(cxt);
 	foreach (lc, servers)
-		expire_partitions(lfirst_oid(lc), cxt);
+	{
+		ErrorData *error = mls_worker_try(expire_partitions, &lfirst_oid(lc), cxt);
+
+		if (error != NULL)
+			ereport(LOG, errcode(error->sqlerrcode),
+					errmsg("could not drop old partitions of an inference log: %s", error->message));
+	}
 }
 
 static void

@@ -286,9 +286,9 @@ mls_endpoint_counters(MlsEndpoint *endpoint)
 }
 
 bool
-mls_endpoint_takes(MlsEndpoint *endpoint, MlsShareKind kind, double share)
+mls_endpoint_takes(MlsEndpoint *endpoint, int count, double share)
 {
-	return mls_share_takes(pg_atomic_fetch_add_u64(&endpoint->entry->turns[kind], 1), share);
+	return mls_share_takes(pg_atomic_fetch_add_u64(&endpoint->entry->turns[count], 1), share);
 }
 
 /* One int of shared memory: a read without the lock is as good as a moment earlier or later. */

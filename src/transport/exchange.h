@@ -72,8 +72,8 @@ extern const MlsServer *mls_endpoint_server(const MlsEndpoint *endpoint);
 extern void mls_endpoint_hide(MlsEndpoint *endpoint, const char *secret);
 extern MlsCounters *mls_endpoint_counters(MlsEndpoint *endpoint);
 
-/* Is the request that goes out next one of the share (0..1)? All backends take turns. */
-extern bool mls_endpoint_takes(MlsEndpoint *endpoint, MlsShareKind kind, double share);
+/* Is the request that goes out next one of the share (0..1)? All backends take turns, by count (MLS_SHARE_CANARY, ...). */
+extern bool mls_endpoint_takes(MlsEndpoint *endpoint, int count, double share);
 
 /* Count something that happened to a request of endpoint beside its scoring. */
 typedef enum MlsSideNote

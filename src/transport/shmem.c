@@ -84,7 +84,7 @@ init_entry(MlsEntry *entry, const MlsServer *server, bool shared)
 	pg_atomic_init_u32(&entry->pins, 0);
 	SpinLockInit(&entry->mutex);
 	ConditionVariableInit(&entry->slot_freed);
-	for (int i = 0; i < MLS_SHARE_KINDS; i++)
+	for (int i = 0; i < MLS_SHARE_COUNTS; i++)
 		pg_atomic_init_u64(&entry->turns[i], 0);
 	if (server->deployment != NULL)
 		copy_name(entry->deployment, server->deployment);

@@ -43,10 +43,10 @@ typedef struct MlsEntry
 	bool shared;						  /* in shared memory, not this backend's own */
 	char deployment[MLS_DEPLOYMENT_SIZE]; /* "": none is named */
 	TimestampTz opened_at;
-	pg_atomic_uint32 pins;					 /* open endpoint handles; with any the entry stays */
-	pg_atomic_uint64 turns[MLS_SHARE_KINDS]; /* requests that were dealt out */
-	slock_t mutex;							 /* for all that follows, but the condition variable */
-	uint32 target;							 /* of the URL: another place starts afresh */
+	pg_atomic_uint32 pins;					  /* open endpoint handles; with any the entry stays */
+	pg_atomic_uint64 turns[MLS_SHARE_COUNTS]; /* requests that were dealt out */
+	slock_t mutex;							  /* for all that follows, but the condition variable */
+	uint32 target;							  /* of the URL: another place starts afresh */
 	MlsLimiter limiter;
 	MlsBreaker breaker;
 	MlsStatistics statistics;

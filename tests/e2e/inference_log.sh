@@ -8,8 +8,10 @@ sql "ALTER SERVER f OPTIONS (ADD max_batch_rows '10', ADD log_table 'public.f_lo
 
 # logged QUERY: it answers within a while what it is to answer.
 logged() {
-	wait_until 15 "SELECT ($1) = ($2) FROM f_log" || true
-	is "$(sql "SELECT $1 FROM f_log")" "$(sql "SELECT $2")" "$3"
+	local query="SELECT $1"
+	[[ $1 == *" FROM "* ]] || query+=" FROM f_log"
+	wait_until 15 "SELECT ($query) = ($2)" || true
+	is "$(sql "$query")" "$(sql "SELECT $2")" "$3"
 }
 
 sql "SELECT count(f($DIAMOND)) FROM diamonds" >/dev/null
@@ -33,11 +35,27 @@ ok $? "a worker of its own writes it, idle outside of any transaction"
 logged "count(*)" 3000 "all of it arrives"
 is "$(sql "SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE inhparent = 'f_log'::regclass")" \
 	"$(sql "SELECT to_char(now() AT TIME ZONE 'UTC', '\"f_log_p\"YYYYMMDD') || ' ' || to_char(now() AT TIME ZONE 'UTC' + interval '1 day', '\"f_log_p\"YYYYMMDD')")" "a partition for today, and one for tomorrow"
+border="date_trunc('hour', now()) - interval '30 days'"
+sql <<-EOSQL
+	SELECT format('CREATE TABLE f_log_%s PARTITION OF f_log FOR VALUES FROM (%L) TO (%L)', name, $border + begins, $border + ends)
+	FROM (VALUES ('gone', interval '-3 hours', interval '-1 hour'), ('kept', '1 hour', '2 hours')) AS p (name, begins, ends) \gexec
+EOSQL
+sql "ALTER DATABASE \"$PGDATABASE\" SET timezone = 'Asia/Kolkata'; ALTER DATABASE \"$PGDATABASE\" SET datestyle = 'Postgres, DMY'" # its IST is read as Israel's
 sql "CREATE TABLE f_log_p20200101 (LIKE f_log); ALTER TABLE f_log ATTACH PARTITION f_log_p20200101 FOR VALUES FROM ('2020-01-01 00:00+00') TO ('2020-01-02 00:00+00')"
 sql "ALTER SERVER f OPTIONS (ADD log_retention '30d')"
 sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'ml_score inference log' AND datname = current_database()" >/dev/null
 wait_until 60 "SELECT to_regclass('f_log_p20200101') IS NULL"
 is "$(sql "SELECT to_regclass('f_log_p20200101') IS NULL, count(*) FROM f_log")" "t|3000" "log_retention drops partitions that are older, and nothing else"
+is "$(sql "SELECT to_regclass('f_log_gone') IS NULL, to_regclass('f_log_kept') IS NULL")" "t|f" "to the hour, whatever DateStyle and time zone"
+sql "ALTER DATABASE \"$PGDATABASE\" RESET timezone; ALTER DATABASE \"$PGDATABASE\" RESET datestyle; DROP TABLE f_log_kept"
+
+# Names that PostgreSQL cuts: tables that begin alike have partitions of their own.
+long=$(printf 'a%.0s' {1..58})
+for end in one two; do
+	sql "CREATE SERVER long_$end TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (url '$(peer_url fast)/score', log_table 'public.$long$end'); SELECT ml_score.create_inference_log('long_$end')" >/dev/null
+done
+is "$(sql "SELECT count(*), count(DISTINCT inhrelid), count(DISTINCT inhparent) FROM pg_inherits WHERE inhparent::regclass::text ~ '^a{58}'")" "4|4|2" "log tables whose long names begin alike"
+sql "DROP SERVER long_one; DROP SERVER long_two; DROP TABLE ${long}one, ${long}two"
 
 # A sample: exactly its share of the requests, over sessions that send one each.
 sql "ALTER SERVER f OPTIONS (ADD log_sample_rate '0.25'); TRUNCATE f_log"
@@ -48,6 +66,16 @@ sql "SELECT f(1.5, 'a', 'b', 'c', 1, 1, 1, 1, 1)" >/dev/null
 sql "ALTER SERVER f OPTIONS (DROP log_sample_rate)"
 sql "SELECT f(2, 'a', 'b', 'c', 1, 1, 1, 1, 1)" >/dev/null
 logged "string_agg(inputs ->> 'carat', ',') FILTER (WHERE (inputs ->> 'depth')::float8 = 1 AND (inputs ->> 'carat')::float8 IN (1.5, 2))" "'2.0'" "0: nothing"
+
+# Functions of their own share, each counted by itself: turn by turn, none gets the other's.
+sql "TRUNCATE f_log; ALTER SERVER f OPTIONS (ADD log_function_rates 'public.\"G,=\"=0.5, public.half = 0.5,public.silent=0')" 2>/dev/null
+for name in '"G,="' half silent whole; do
+	sql "CREATE FUNCTION $name(carat float8) RETURNS float8 LANGUAGE ml_score STABLE AS 'f'"
+done
+for i in 1 2 3 4; do sql "SELECT \"G,=\"($i); SELECT half($i); SELECT silent($i); SELECT whole($i)" >/dev/null; done
+logged "string_agg(function || ' ' || n, ', ' ORDER BY function) FROM (SELECT function, count(*) AS n FROM f_log GROUP BY 1) AS counted" \
+	"'public.\"G,=\" 2, public.half 2, public.whole 4'" "log_function_rates: half of one function's requests, none of another's, all of the rest"
+sql "ALTER SERVER f OPTIONS (DROP log_function_rates)"
 
 # Rows that fail, one by one, with the reason; strange values.
 sql "TRUNCATE f_log; ALTER SERVER f OPTIONS (SET url '$(peer_url fast)/tag/bad$PGVER/reject/Fair/score', ADD on_error 'null')"
