@@ -348,11 +348,11 @@ SELECT pg_catalog.pg_extension_config_dump('ml_score.run_metric', '');
 /* What scoring does, server by server. */
 
 CREATE FUNCTION ml_score.stat_endpoint(
-    OUT server text, OUT requests bigint, OUT rows bigint, OUT bytes_sent bigint, OUT bytes_received bigint,
-    OUT retries bigint, OUT throttled bigint, OUT failed bigint, OUT p50_ms float8, OUT p95_ms float8, OUT p99_ms float8,
-    OUT max_ms float8, OUT in_flight integer, OUT batch_rows integer, OUT parallel_requests integer, OUT breaker text,
-    OUT last_error text, OUT last_error_at timestamptz, OUT deployment text, OUT shadow boolean, OUT logged bigint,
-    OUT log_dropped bigint, OUT shadow_dropped bigint)
+    OUT server text, OUT deployment text, OUT shadow boolean, OUT requests bigint, OUT rows bigint, OUT bytes_sent bigint,
+    OUT bytes_received bigint, OUT retries bigint, OUT throttled bigint, OUT failed bigint, OUT p50_ms float8,
+    OUT p95_ms float8, OUT p99_ms float8, OUT max_ms float8, OUT in_flight integer, OUT batch_rows integer,
+    OUT parallel_requests integer, OUT breaker text, OUT last_error text, OUT last_error_at timestamptz,
+    OUT logged bigint, OUT log_dropped bigint, OUT shadow_dropped bigint)
 RETURNS SETOF record
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'mls_stat_endpoint';
 COMMENT ON FUNCTION ml_score.stat_endpoint() IS 'what the view ml_score.stat_endpoint shows';
@@ -364,6 +364,8 @@ COMMENT ON VIEW ml_score.stat_endpoint IS
 Scoring requests only: what is asked of the endpoint''s swagger is not counted.
 Shows the servers that the caller has USAGE on, all of them to members of pg_read_all_stats.';
 COMMENT ON COLUMN ml_score.stat_endpoint.server IS 'name of the foreign server';
+COMMENT ON COLUMN ml_score.stat_endpoint.deployment IS 'deployment that was named in the requests; NULL when none was, so that the endpoint chose';
+COMMENT ON COLUMN ml_score.stat_endpoint.shadow IS 'true: copies of requests, sent because of the server option shadow_deployment';
 COMMENT ON COLUMN ml_score.stat_endpoint.requests IS 'attempts: a request that is sent again counts again';
 COMMENT ON COLUMN ml_score.stat_endpoint.rows IS 'rows sent, once however often their request is tried again; again when a batch is cut into smaller requests';
 COMMENT ON COLUMN ml_score.stat_endpoint.bytes_sent IS 'bytes of request bodies, as they went over the wire';
@@ -381,8 +383,6 @@ COMMENT ON COLUMN ml_score.stat_endpoint.parallel_requests IS 'most requests in 
 COMMENT ON COLUMN ml_score.stat_endpoint.breaker IS 'closed: requests pass; open: they fail at once, because the endpoint could not be reached several times in a row; half-open: one is let through to see';
 COMMENT ON COLUMN ml_score.stat_endpoint.last_error IS 'message of the request given up last, without anything of the rows, or why the inference log could not be written';
 COMMENT ON COLUMN ml_score.stat_endpoint.last_error_at IS 'when that was';
-COMMENT ON COLUMN ml_score.stat_endpoint.deployment IS 'deployment that was named in the requests; NULL when none was, so that the endpoint chose';
-COMMENT ON COLUMN ml_score.stat_endpoint.shadow IS 'true: copies of requests, sent because of the server option shadow_deployment';
 COMMENT ON COLUMN ml_score.stat_endpoint.logged IS 'requests that were handed to the inference log (server option log_table)';
 COMMENT ON COLUMN ml_score.stat_endpoint.log_dropped IS 'requests that should have been logged and were not: no room in ml_score.inference_queue_size, or the table could not be written';
 COMMENT ON COLUMN ml_score.stat_endpoint.shadow_dropped IS 'copies for the shadow deployment that were not sent, for want of room';
@@ -546,10 +546,10 @@ COMMENT ON SEQUENCE ml_score.dead_letter_id_seq IS 'numbers of dead letters';
 
 CREATE TABLE ml_score.stream_window (
     stream text PRIMARY KEY REFERENCES ml_score.stream ON UPDATE CASCADE ON DELETE CASCADE,
-    size bigint NOT NULL,
-    hop bigint NOT NULL,
-    lateness bigint NOT NULL,
-    idle bigint NOT NULL,
+    size interval NOT NULL,
+    hop interval NOT NULL,
+    lateness interval NOT NULL,
+    idle interval NOT NULL,
     event_time text NOT NULL,
     late_events text NOT NULL,
     closed timestamptz NOT NULL DEFAULT '-infinity',
@@ -557,10 +557,10 @@ CREATE TABLE ml_score.stream_window (
 );
 COMMENT ON TABLE ml_score.stream_window IS 'the windows of the streams that have some, and how far they are closed';
 COMMENT ON COLUMN ml_score.stream_window.stream IS 'name of the stream';
-COMMENT ON COLUMN ml_score.stream_window.size IS 'length of a window, microseconds';
-COMMENT ON COLUMN ml_score.stream_window.hop IS 'microseconds from the beginning of one window to that of the next';
-COMMENT ON COLUMN ml_score.stream_window.lateness IS 'microseconds that the watermark must be past the end of a window for it to take no more events';
-COMMENT ON COLUMN ml_score.stream_window.idle IS 'microseconds without events after which a partition does not hold the watermark';
+COMMENT ON COLUMN ml_score.stream_window.size IS 'length of a window';
+COMMENT ON COLUMN ml_score.stream_window.hop IS 'from the beginning of one window to that of the next';
+COMMENT ON COLUMN ml_score.stream_window.lateness IS 'how far the watermark must be past the end of a window for it to take no more events';
+COMMENT ON COLUMN ml_score.stream_window.idle IS 'time without events after which a partition does not hold the watermark';
 COMMENT ON COLUMN ml_score.stream_window.event_time IS 'column that has the time of an event';
 COMMENT ON COLUMN ml_score.stream_window.late_events IS 'what becomes of late events: dead_letter or update';
 COMMENT ON COLUMN ml_score.stream_window.closed IS 'the query was run over all windows that end up to here';

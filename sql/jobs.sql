@@ -47,6 +47,7 @@ SELECT public.try($$SELECT ml_score.retry_batch(NULL)$$);
 SELECT public.try($$CALL ml_score.wait_batch(0)$$);
 SELECT public.try($$CALL ml_score.wait_batch(NULL)$$);
 SELECT ml_score.purge('0');
+SELECT public.try($$SELECT ml_score.purge('-1 day')$$);
 SELECT public.try($$SELECT ml_score.purge('0', job => 0)$$);
 
 -- who may submit, and see

@@ -215,6 +215,7 @@ ROLLBACK;
 -- what is old goes
 SET ROLE regress_watch_owner;
 SELECT ml_score.purge_monitor(NULL);
+SELECT ml_score.purge_monitor('-1 day');
 SELECT ml_score.purge_monitor('1 day');
 SELECT ml_score.purge_monitor('0', 'm');
 SELECT count(*) FROM ml_score.monitor_result WHERE monitor = 'm';

@@ -184,7 +184,7 @@ SELECT ml_score.replay_dead_letter('a', ARRAY[(SELECT min(id) FROM ml_score.dead
 SELECT ml_score.replay_dead_letter('a');
 SELECT "offset", reason, sqlstate FROM ml_score.dead_letter ORDER BY id;
 SELECT id, at IS NOT NULL FROM st_target;
-SELECT ml_score.purge('1 day'), ml_score.purge('-1 day', 'b'), ml_score.purge('-1 day');
+SELECT ml_score.purge('1 day'), ml_score.purge('0', 'b'), ml_score.purge('0');
 
 -- into a table whose constraints are deferred
 CREATE TABLE st_parent (id int PRIMARY KEY);

@@ -141,6 +141,18 @@ is_refusal(const MlsFailure *failure)
 	}
 }
 
+/* The document cannot be had now: no row is sent, and so none can fail by itself. */
+pg_noreturn static void
+raise_unread(const MlsServer *server, const MlsFailure *failure)
+{
+	MlsFailure explained = *failure;
+
+	explained.hint = psprintf("%s%sThe server was asked for its swagger, which says how rows are sent. No row was, so "
+							  "that on_error does not apply.",
+							  failure->hint == NULL ? "" : failure->hint, failure->hint == NULL ? "" : " ");
+	mls_failure_raise(server, &explained);
+}
+
 /* GET url and parse it. NULL and *refusal when the endpoint refuses; raises when it cannot be reached. */
 static MlsSchema *
 fetch_document(MlsEndpoint *endpoint, const char *url, const char *path, MlsSchemaRefusal *refusal)
@@ -155,7 +167,7 @@ fetch_document(MlsEndpoint *endpoint, const char *url, const char *path, MlsSche
 		mls_exchange_pump(true);
 	failure = mls_exchange_failure(exchange);
 	if (failure != NULL && !is_refusal(failure))
-		mls_failure_raise(mls_endpoint_server(endpoint), failure);
+		raise_unread(mls_endpoint_server(endpoint), failure);
 	refusal->denied = failure != NULL && (failure->http_status == 401 || failure->http_status == 403);
 	if (refusal->denied)
 		refusal->reason =

@@ -18,6 +18,8 @@
 enum
 {
 	COLUMN_SERVER,
+	COLUMN_DEPLOYMENT,
+	COLUMN_SHADOW,
 	COLUMN_REQUESTS,
 	COLUMN_ROWS,
 	COLUMN_BYTES_SENT,
@@ -35,8 +37,6 @@ enum
 	COLUMN_BREAKER,
 	COLUMN_LAST_ERROR,
 	COLUMN_LAST_ERROR_AT,
-	COLUMN_DEPLOYMENT,
-	COLUMN_SHADOW,
 	COLUMN_LOGGED,
 	COLUMN_LOG_DROPPED,
 	COLUMN_SHADOW_DROPPED,
@@ -71,6 +71,9 @@ put_entry(ReturnSetInfo *result, const char *server, const MlsEntry *entry, int6
 	bool nulls[COLUMN_COUNT] = {false};
 
 	values[COLUMN_SERVER] = CStringGetTextDatum(server);
+	values[COLUMN_DEPLOYMENT] = CStringGetTextDatum(entry->deployment);
+	nulls[COLUMN_DEPLOYMENT] = entry->deployment[0] == '\0';
+	values[COLUMN_SHADOW] = BoolGetDatum(entry->key.shadow != 0);
 	values[COLUMN_REQUESTS] = Int64GetDatum(statistics->requests);
 	values[COLUMN_ROWS] = Int64GetDatum(statistics->rows);
 	values[COLUMN_BYTES_SENT] = Int64GetDatum(statistics->bytes_sent);
@@ -92,9 +95,6 @@ put_entry(ReturnSetInfo *result, const char *server, const MlsEntry *entry, int6
 	}
 	else
 		nulls[COLUMN_LAST_ERROR] = nulls[COLUMN_LAST_ERROR_AT] = true;
-	values[COLUMN_DEPLOYMENT] = CStringGetTextDatum(entry->deployment);
-	nulls[COLUMN_DEPLOYMENT] = entry->deployment[0] == '\0';
-	values[COLUMN_SHADOW] = BoolGetDatum(entry->key.shadow != 0);
 	values[COLUMN_LOGGED] = Int64GetDatum(statistics->logged);
 	values[COLUMN_LOG_DROPPED] = Int64GetDatum(statistics->log_dropped);
 	values[COLUMN_SHADOW_DROPPED] = Int64GetDatum(statistics->shadow_dropped);

@@ -442,7 +442,7 @@ mls_window_load(const char *stream)
 		times[2] = &window->lateness;
 		times[3] = &window->idle;
 		for (int i = 0; i < lengthof(times); i++)
-			*times[i] = DatumGetInt64(SPI_getbinval(row, desc, i + 1, &isnull));
+			*times[i] = DatumGetIntervalP(SPI_getbinval(row, desc, i + 1, &isnull))->time;
 		window->event_time = MemoryContextStrdup(context, SPI_getvalue(row, desc, 5));
 		window->update = DatumGetBool(SPI_getbinval(row, desc, 6, &isnull));
 	}
@@ -450,15 +450,25 @@ mls_window_load(const char *stream)
 	return window;
 }
 
+/* Hours and less, which have one length: read back as they are written. */
+static Datum
+interval_of(int64 time)
+{
+	Interval *interval = palloc0(sizeof(Interval));
+
+	interval->time = time;
+	return IntervalPGetDatum(interval);
+}
+
 void
 mls_window_insert(const char *stream, const MlsWindow *window)
 {
-	Oid types[] = {TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID};
+	Oid types[] = {TEXTOID, INTERVALOID, INTERVALOID, INTERVALOID, INTERVALOID, TEXTOID, TEXTOID};
 	Datum values[] = {CStringGetTextDatum(stream),
-					  Int64GetDatum(window->size),
-					  Int64GetDatum(window->hop),
-					  Int64GetDatum(window->lateness),
-					  Int64GetDatum(window->idle),
+					  interval_of(window->size),
+					  interval_of(window->hop),
+					  interval_of(window->lateness),
+					  interval_of(window->idle),
 					  CStringGetTextDatum(window->event_time),
 					  CStringGetTextDatum(window->update ? "update" : "dead_letter")};
 
@@ -473,8 +483,8 @@ mls_window_insert(const char *stream, const MlsWindow *window)
 void
 mls_window_update(const char *stream, const MlsWindow *window)
 {
-	Oid types[] = {TEXTOID, INT8OID, INT8OID};
-	Datum values[] = {CStringGetTextDatum(stream), Int64GetDatum(window->lateness), Int64GetDatum(window->idle)};
+	Oid types[] = {TEXTOID, INTERVALOID, INTERVALOID};
+	Datum values[] = {CStringGetTextDatum(stream), interval_of(window->lateness), interval_of(window->idle)};
 
 	SPI_connect();
 	mls_ledger_execute("UPDATE ml_score.stream_window SET lateness = $2, idle = $3 WHERE stream = $1", lengthof(types),

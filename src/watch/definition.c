@@ -5,10 +5,11 @@
  */
 #include "watch/monitor.h"
 
+#include "catalog/ledger.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "catalog/ledger.h"
+#include "monitor/purge.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -355,13 +356,11 @@ mls_purge_monitor(PG_FUNCTION_ARGS)
 	MlsLedger ledger;
 	uint64 purged;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"older_than\" must not be null"));
+	values[2] = IntervalPGetDatum(mls_purge_age(fcinfo));
 	if (of_one)
 		(void) own_monitor(PG_GETARG_TEXT_PP(1));
 	values[0] = of_one ? PG_GETARG_DATUM(1) : (Datum) 0;
 	values[1] = ObjectIdGetDatum(GetUserId());
-	values[2] = PG_GETARG_DATUM(0);
 	mls_ledger_open(&ledger);
 	(void) mls_ledger_run(&purge_alerts, values, nulls);
 	purged = mls_ledger_run(&purge_runs, values, nulls);

@@ -102,7 +102,9 @@ is "$(sql "SET ml_score.on_error = 'null'; SELECT coalesce(stamp(1)::text, 'none
 
 # Nobody listens there: the breaker opens, and says so.
 at ok/score "http://127.0.0.1:$(free_port)"
-for i in 1 2 3 4 5; do like "$(sql_error "SELECT f($i)")" "08006: could not connect to server \"faulty\"" "nobody listens, statement $i"; done
+like "$(sql_error "SET ml_score.on_error = 'null'; SELECT f(1)" | tr '\n' ' ')" "could not connect.*HINT: .*asked for its swagger.*on_error does not apply" \
+	"on_error null does not help where the swagger is missing, and the hint says so"
+for i in 1 2 3 4; do like "$(sql_error "SELECT f($i)")" "08006: could not connect to server \"faulty\"" "nobody listens, statement $i"; done
 like "$(sql_error "SELECT f(1)" | tr '\n' ' ')" "08006.*not asked for now.*tried again in [0-9]+ seconds.*could not connect" "then the breaker is open"
 is "$(sql "SELECT breaker FROM ml_score.stat_endpoint WHERE server = 'faulty'")" open "and shows"
 at ok/score
