@@ -88,9 +88,43 @@ extern bool mls_endpoint_renew(MlsEndpoint *endpoint, bool was_refused, const ch
 /* endpoint.c: raises when no request may go to url. */
 extern void mls_endpoint_check_url(const MlsServer *server, const char *url);
 
-/* exchange.c: a blank exchange; and have it on its way, at once if it may. */
+/* exchange.c: a blank exchange; and pump.c: have it on its way, at once if it may. */
 extern MlsExchange *mls_exchange_make(MlsEndpoint *endpoint, MlsExchangeKind kind, const char *url);
 extern void mls_exchange_begin(MlsExchange *exchange);
+
+/* pump.c: exchange is in this state from now on; and has made its end, which whoever pumps is to hear of. */
+extern void mls_exchange_enter(MlsExchange *exchange, MlsExchangeState state);
+extern void mls_exchange_end(MlsExchange *exchange);
+
+typedef enum MlsAdmission
+{
+	MLS_ADMISSION_GO,
+	MLS_ADMISSION_ASK_AGAIN,	 /* at *ask_at */
+	MLS_ADMISSION_WAIT_FOR_SLOT, /* until one comes free */
+	MLS_ADMISSION_REFUSED		 /* until *ask_at */
+} MlsAdmission;
+
+#define MLS_SLOT_POLL_US (100 * 1000) /* how often one who waits for a slot asks again when nobody wakes it */
+
+/*
+ * admission.c: may exchange's next attempt go out now? If so it holds a slot afterwards; and give that back, telling the
+ * next in line, in whatever backend.
+ */
+extern MlsAdmission mls_exchange_admit(MlsExchange *exchange, int64 now, int64 *ask_at);
+extern void mls_exchange_give_slot(MlsExchange *exchange);
+
+/*
+ * attempt.c: put the next attempt on the wire; it came off it, which is the end of its exchange, or not yet. End exchange
+ * without a request, the breaker being open; and as it was refused, there being no other credential.
+ */
+extern void mls_exchange_start_attempt(MlsExchange *exchange);
+extern void mls_exchange_end_attempt(MlsExchange *exchange);
+extern void mls_exchange_refuse(MlsExchange *exchange, int64 open_for_us);
+extern void mls_exchange_end_refused(MlsExchange *exchange);
+
+/* attempt.c: may exchange be sent with another credential? Give the attempt's reply back, if there is one. */
+extern bool mls_exchange_may_renew(const MlsExchange *exchange);
+extern void mls_exchange_drop_transfer(MlsExchange *exchange);
 
 static inline bool
 mls_exchange_is_scoring(const MlsExchange *exchange)

@@ -112,6 +112,15 @@ seq 100 | xargs -P 100 -I{} "$PGBIN/psql" -XAtqf "$RUN/crowd.sql" >"$RUN/crowd.o
 is "$(sort "$RUN/crowd.out" | uniq -c | tr -s ' ')" " 100 0" "a hundred backends that start at once score"
 is "$(identity "count?path=/slow/")" 1 "with one token"
 
+# a statement whose token is refused waits for another without a spin, and can be cancelled
+identity_server hung "auth 'entra', credential 'client_secret'"
+mapping hung "tenant_id 'then-hang', client_id 'c', client_secret 's'"
+is "$(sql "SELECT hung(1)")" 0 "a first token"
+identity revoke >/dev/null
+begun=$(now_ms)
+like "$(sql_error "SET statement_timeout = '2s'; SELECT hung(1)")" "57014" "statement_timeout acts while the next one does not come"
+cmp_ok "$(($(now_ms) - begun))" "<" 30000 "at once"
+
 # old and new
 identity_server old "auth 'entra', credential 'client_secret', max_attempts '1'"
 mapping old "tenant_id 'then-503', client_id 'c', client_secret 's'"

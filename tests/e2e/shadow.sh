@@ -20,6 +20,19 @@ wait_until 30 "SELECT count(*) = 2000 FROM f_log"
 is "$(sql "SELECT count(*), count(*) FILTER (WHERE a.outputs = b.outputs), count(*) FILTER (WHERE a.inputs = b.inputs), min(a.deployment), min(b.deployment) FROM f_log a JOIN f_log b USING (request_id, request_row) WHERE a.traffic = 'live' AND b.traffic = 'shadow'")" \
 	"1000|1000|1000|blue|green" "both answers are in the log, row by row under one request id"
 
+# A shadow that does not take the key: each copy fails by itself, and there is room for the next.
+need_peer fault_server
+sql <<-EOSQL
+	CREATE SERVER keyed TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (auth 'key', max_batch_rows '1', deployment 'blue', shadow_deployment 'green',
+		url '$(deployments_url blue "$fast/tag/sk$PGVER/score" green "$(peer_url fault_server)/status-401/score")');
+	CREATE USER MAPPING FOR PUBLIC SERVER keyed OPTIONS (key 'sesame');
+	CREATE FUNCTION keyed(a float8) RETURNS float8 LANGUAGE ml_score STABLE AS 'keyed';
+EOSQL
+is "$(sql "SELECT count(keyed(i)) FROM generate_series(1, 20) i")" 20 "a shadow that refuses the key fails no query"
+wait_until 60 "SELECT failed = 20 FROM ml_score.stat_endpoint WHERE server = 'keyed' AND shadow"
+is "$(sql "SELECT requests, failed FROM ml_score.stat_endpoint WHERE server = 'keyed' AND shadow")" "20|20" "every copy makes its end"
+sql "DROP SERVER keyed CASCADE" 2>/dev/null
+
 # A shadow that fails, or is slow, or dead: no query notices.
 sql "TRUNCATE f_log; ALTER SERVER f OPTIONS (SET url '$(deployments_url blue "$fast/tag/sb$PGVER/score" green "$fast/tag/sr$PGVER/reject/Ideal/score")')"
 is "$(sql "SELECT count(f($DIAMOND)) FROM diamonds WHERE cut = 'Ideal'")" "$(sql "SELECT count(*) FROM diamonds WHERE cut = 'Ideal'")" "a shadow that refuses fails no query"
@@ -32,16 +45,20 @@ cmp_ok "$(($(now_ms) - begun))" "<" 3000 "a slow shadow slows nobody"
 before=$(sql "$shadowed")
 sql "SELECT count(f(i, repeat('y', 30000), '', '', 1, 1, 1, 1, 1)) FROM generate_series(1, 2000) i" >/dev/null
 cmp_ok "$(sql "SELECT shadow_dropped FROM ml_score.stat_endpoint WHERE server = 'f' AND NOT shadow ORDER BY requests DESC LIMIT 1")" ">" 0 "copies that have no room are dropped and counted"
-flood="SELECT count(f(i, repeat('z', 30000), '', '', 1, 1, 1, 1, 1)) FROM generate_series(1, 1500) i"
+
+# The log's half of the queue: copies do not take it, of whatever size, to the last gap.
+sql "ALTER SERVER f OPTIONS (SET url '$(deployments_url blue "$fast/tag/sb$PGVER/score" green "$fast/tag/sl$PGVER/latency/30s/score")')"
 dropped="SELECT coalesce(sum(log_dropped), 0) FROM ml_score.stat_endpoint WHERE server = 'f'"
 before=$(sql "$dropped")
 sql >/dev/null <<-EOF
 	TRUNCATE f_log;
-	$flood;
+	SELECT count(f(i, repeat('z', 30000), '', '', 1, 1, 1, 1, 1)) FROM generate_series(1, 1500) i;
+	SELECT count(f(i, repeat('z', 5000), '', '', 1, 1, 1, 1, 1)) FROM generate_series(1, 1500) i;
+	SELECT count(f(i, repeat('z', 500), '', '', 1, 1, 1, 1, 1)) FROM generate_series(1, 1500) i;
 	ALTER SERVER f OPTIONS (ADD log_table 'public.f_log');
-	SELECT count(f(i, repeat('b', 5000), 'while behind', '', 1, 1, 1, 1, 1)) FROM generate_series(1, 800) i;
+	SELECT count(f(i, repeat('b', 25000), 'while behind', '', 1, 1, 1, 1, 1)) FROM generate_series(1, 200) i;
 EOF
-wait_until 30 "SELECT count(*) = 800 FROM f_log WHERE inputs ->> 'color' = 'while behind' AND traffic = 'live'"
+wait_until 30 "SELECT count(*) = 200 FROM f_log WHERE inputs ->> 'color' = 'while behind' AND traffic = 'live'"
 ok $? "the log is written while the shadow is behind"
 is "$(sql "$dropped")" "$before" "the shadow's copies leave it room"
 

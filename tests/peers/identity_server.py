@@ -9,7 +9,7 @@ tells {"tls_port", "ca_file", "client_pem", ...}. Everything asked is recorded.
       ok  life-SECONDS  refresh-SECONDS (refresh_in)  refuse (invalid_client, and repeats the form)  status-NNN
       jwt (signed by this run's key, for the audience that is asked for, as kafka.sh, azurite.sh and batch.sh want it)
       nobody (no such tenant)  redirect (307)  clock (the assertion must be good by our clock: /set?ahead=SECONDS)
-      unsigned-once (then jwt)  stale-once (a jwt that has expired, then jwt)  once-NNN (the first time)  hang  slow  garbage  expired  no-expiry  long (a token of 12 kB)  huge (of 20 kB)
+      unsigned-once (then jwt)  then-503 (a token of 40 s, then that)  then-hang  stale-once (a jwt that has expired, then jwt)  once-NNN (the first time)  hang  slow  garbage  expired  no-expiry  long (a token of 12 kB)  huge (of 20 kB)
   GET  /metadata/identity/oauth2/token IMDS; /imds-MODE before it: as above, or imds-404-N (the first N times)
   GET  /msi/token                      App Service 2019 (X-IDENTITY-HEADER) and 2017 (secret); POST: Cloud Shell
   GET  /aml/token                      the same on Azure ML compute
@@ -151,6 +151,8 @@ def behave(mode, form_text):
         return behave("ok" if times(mode) == 1 else "jwt", form_text)
     if mode == "then-503" and times(mode) > 1:
         return 503, {"error": "temporarily_unavailable"}
+    if mode == "then-hang" and times(mode) > 1:
+        time.sleep(60)
     return issue("life-40" if mode == "then-503" else mode)
 
 
