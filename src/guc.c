@@ -156,3 +156,15 @@ mls_guc_init(void)
 	define_workers();
 	MarkGUCPrefixReserved("ml_score");
 }
+
+void
+mls_guc_set_for_level(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+void
+mls_guc_set_for_transaction(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+}

@@ -79,6 +79,10 @@ extern int mls_max_stream_workers_per_role;
 extern int mls_max_batch_workers; /* of a database, at a time */
 extern void mls_guc_init(void);
 
+/* Give a setting that users may change another value: until the level of NewGUCNestLevel ends, or the transaction. */
+extern void mls_guc_set_for_level(const char *name, const char *value);
+extern void mls_guc_set_for_transaction(const char *name, const char *value);
+
 /* True when the library came with shared_preload_libraries, so that shared memory and the planner hook are there. */
 extern bool mls_preloaded;
 

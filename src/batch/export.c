@@ -20,7 +20,6 @@
 #include "miscadmin.h"
 #include "tcop/pquery.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
 #include "worker/worker.h"
@@ -131,8 +130,7 @@ apply_settings(const MlsJob *job)
 									   {"extra_float_digits", "1"},		  {"bytea_output", "hex"}};
 
 	for (int i = 0; i < lengthof(settings); i++)
-		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
-								 false);
+		mls_guc_set_for_transaction(settings[i][0], settings[i][1]);
 }
 
 /* Run the query into the files. */

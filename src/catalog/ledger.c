@@ -40,8 +40,7 @@ become_owner(MlsLedger *ledger)
 
 	GetUserIdAndSecContext(&ledger->userid, &ledger->context);
 	ledger->nest_level = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
+	mls_guc_set_for_level("search_path", "pg_catalog, pg_temp");
 	SetUserIdAndSecContext(owner, ledger->context | SECURITY_LOCAL_USERID_CHANGE);
 }
 

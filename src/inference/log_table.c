@@ -24,7 +24,6 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
@@ -232,18 +231,12 @@ list_periods(const MlsServer *server, TimestampTz first, TimestampTz last)
 		elog(ERROR, "could not reckon the periods of a log");
 }
 
-static void
-set_for_transaction(const char *setting, const char *value)
-{
-	(void) set_config_option(setting, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
-}
-
 void
 mls_log_table_prepare(const MlsServer *server, TimestampTz first, TimestampTz last)
 {
 	SPITupleTable *found;
 
-	set_for_transaction("lock_timeout", LOCK_TIMEOUT); /* do not wait for others for long */
+	mls_guc_set_for_transaction("lock_timeout", LOCK_TIMEOUT); /* do not wait for others for long */
 	connect();
 	make_table(server);
 	list_periods(server, first, last);
@@ -466,8 +459,9 @@ mls_log_table_expire(const MlsServer *server)
 
 	if (server->log_retention_min == 0)
 		return 0;
-	set_for_transaction("lock_timeout", LOCK_TIMEOUT);
-	set_for_transaction("datestyle", "ISO"); /* bounds are read back as they are written, with their offset from UTC */
+	mls_guc_set_for_transaction("lock_timeout", LOCK_TIMEOUT);
+	mls_guc_set_for_transaction("datestyle",
+								"ISO"); /* bounds are read back as they are written, with their offset from UTC */
 	connect();
 	list_expired(server);
 	found = SPI_tuptable;

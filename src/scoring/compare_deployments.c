@@ -393,7 +393,7 @@ score_sides(Comparison *comparison, char *const deployments[2])
 {
 	int nest = NewGUCNestLevel();
 
-	(void) set_config_option("ml_score.on_error", "null", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	mls_guc_set_for_level("ml_score.on_error", "null");
 	for (int side = 0; side < 2; side++)
 		score_side(&comparison->sides[side], comparison->fn, comparison->sample, deployments[side]);
 	AtEOXact_GUC(true, nest);

@@ -198,12 +198,6 @@ run_requests(Setting *setting, double max_seconds)
 }
 
 static void
-set_for_run(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-}
-
-static void
 read_figures(Setting *setting, MemoryContext context)
 {
 	const char *reason = mls_call_first_reason(setting->call);
@@ -224,9 +218,9 @@ run_setting(Setting *setting, Oid function, const MlsSample *sample, double max_
 	MemoryContext old;
 	int nest = NewGUCNestLevel();
 
-	set_for_run("ml_score.max_batch_rows", psprintf("%d", setting->batch_rows));
-	set_for_run("ml_score.max_parallel_requests", psprintf("%d", setting->parallel));
-	set_for_run("ml_score.on_error", "null");
+	mls_guc_set_for_level("ml_score.max_batch_rows", psprintf("%d", setting->batch_rows));
+	mls_guc_set_for_level("ml_score.max_parallel_requests", psprintf("%d", setting->parallel));
+	mls_guc_set_for_level("ml_score.on_error", "null");
 
 	setting->sample = sample;
 	setting->latency_capacity = 1024;

@@ -115,7 +115,7 @@ static Plan *
 rewrite_join(MlsRewrite *rewrite, Plan *plan)
 {
 	Join *join = (Join *) plan;
-	List *joinqual = join->joinqual;
+	List *joinqual;
 	Plan *result;
 
 	mls_rewrite_join_conditions(rewrite, join);

@@ -253,8 +253,7 @@ check_content(FunctionCallInfo fcinfo, MlsStream *stream)
 	settle_statement(fcinfo, stream);
 	if (!PG_ARGISNULL(MLS_ARG_TARGET) || !PG_ARGISNULL(MLS_ARG_COLUMNS) || !PG_ARGISNULL(MLS_ARG_QUERY))
 		stream->search_path = pstrdup(namespace_search_path);
-	(void) set_config_option("search_path", stream->search_path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
+	mls_guc_set_for_level("search_path", stream->search_path);
 	GetUserIdAndSecContext(&userid, &context);
 	SetUserIdAndSecContext(stream->owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	mls_row_maker_check(stream);

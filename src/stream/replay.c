@@ -184,8 +184,7 @@ mls_replay_dead_letter(PG_FUNCTION_ARGS)
 	level = NewGUCNestLevel();
 	GetUserIdAndSecContext(&userid, &context);
 	SetUserIdAndSecContext(stream->owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-	(void) set_config_option("search_path", stream->search_path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
+	mls_guc_set_for_level("search_path", stream->search_path);
 	/* Nothing may be left for the caller to do at commit, who may be a superuser. */
 	SPI_connect();
 	if (SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0) != SPI_OK_UTILITY)

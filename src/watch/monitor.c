@@ -295,12 +295,6 @@ mls_monitor_check(MlsMonitor *monitor)
 	monitor->thresholds = mls_thresholds_complete(monitor->thresholds, monitor->signals);
 }
 
-static void
-set_for_now(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-}
-
 void
 mls_monitor_become_owner(const MlsMonitor *monitor, MlsAsOwner *before)
 {
@@ -308,8 +302,8 @@ mls_monitor_become_owner(const MlsMonitor *monitor, MlsAsOwner *before)
 	SetUserIdAndSecContext(monitor->owner,
 						   before->context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	before->nest_level = NewGUCNestLevel();
-	set_for_now("search_path", monitor->search_path);
-	set_for_now("TimeZone", monitor->time_zone);
+	mls_guc_set_for_level("search_path", monitor->search_path);
+	mls_guc_set_for_level("TimeZone", monitor->time_zone);
 }
 
 void

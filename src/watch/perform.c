@@ -8,7 +8,6 @@
 #include "executor/spi.h"
 #include "catalog/ledger.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "watch/action.h"
 #include "worker/worker.h"
 
@@ -45,12 +44,6 @@ note(const MlsAlert *alert, int64 job)
 	mls_ledger_open(&ledger);
 	(void) mls_ledger_run(&note_done, values, NULL);
 	mls_ledger_close(&ledger);
-}
-
-static void
-set_for_transaction(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 }
 
 /* A payload that NOTIFY cannot carry goes without the values that are a breach. */
@@ -100,8 +93,8 @@ mls_alert_do(MlsAlert *alert)
 	mls_worker_begin();
 	if (take(alert))
 	{
-		set_for_transaction("search_path", alert->search_path);
-		set_for_transaction("TimeZone", alert->time_zone);
+		mls_guc_set_for_transaction("search_path", alert->search_path);
+		mls_guc_set_for_transaction("TimeZone", alert->time_zone);
 		if (SPI_connect() != SPI_OK_CONNECT)
 			elog(ERROR, "could not connect to SPI");
 		if (alert->channel != NULL)
