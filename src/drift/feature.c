@@ -82,15 +82,6 @@ distribution_type(void)
 	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("distribution"), ObjectIdGetDatum(schema));
 }
 
-static int
-find_column(TupleDesc desc, const char *name)
-{
-	for (int i = 0; i < desc->natts; i++)
-		if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) == 0)
-			return i;
-	return -1;
-}
-
 /* Prepare query; what it gives goes to *desc. */
 static SPIPlanPtr
 prepare(const char *word, const char *query, TupleDesc *desc)
@@ -108,7 +99,7 @@ prepare(const char *word, const char *query, TupleDesc *desc)
 								"diamonds.")));
 	*desc = source->resultDesc;
 	for (int i = 0; i < (*desc)->natts; i++)
-		if (find_column(*desc, NameStr(TupleDescAttr(*desc, i)->attname)) != i)
+		if (SPI_fnumber(*desc, NameStr(TupleDescAttr(*desc, i)->attname)) != i + 1)
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_COLUMN),
 					 errmsg("the %s query has two columns \"%s\"", word, NameStr(TupleDescAttr(*desc, i)->attname)),
@@ -140,7 +131,7 @@ check_listed(const char *word, ArrayType *names, TupleDesc desc)
 
 	deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &words, &nulls, &nwords);
 	for (int i = 0; i < nwords; i++)
-		if (nulls[i] || find_column(desc, TextDatumGetCString(words[i])) < 0)
+		if (nulls[i] || SPI_fnumber(desc, TextDatumGetCString(words[i])) <= 0)
 			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
 							errmsg("the %s query has no column \"%s\"", word,
 								   nulls[i] ? "NULL" : TextDatumGetCString(words[i])),
@@ -271,8 +262,8 @@ receive_frozen(TupleTableSlot *slot, DestReceiver *self)
 static bool
 is_frozen(TupleDesc desc, Receiver *receiver)
 {
-	receiver->feature_column = find_column(desc, "feature");
-	receiver->distribution_column = find_column(desc, "distribution");
+	receiver->feature_column = SPI_fnumber(desc, "feature") - 1;
+	receiver->distribution_column = SPI_fnumber(desc, "distribution") - 1;
 	return receiver->feature_column >= 0 && receiver->distribution_column >= 0 &&
 		   TupleDescAttr(desc, receiver->feature_column)->atttypid == TEXTOID &&
 		   TupleDescAttr(desc, receiver->distribution_column)->atttypid == distribution_type();

@@ -15,6 +15,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "scoring/call.h"
+#include "scoring/latencies.h"
 #include "scoring/sample.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -33,9 +34,7 @@ typedef struct Side
 {
 	MlsCall *call;
 	MlsTicket *tickets;
-	double *latencies; /* ms, of requests */
-	int nlatencies;
-	int latency_capacity;
+	MlsLatencies latencies; /* of requests */
 	char *first_reason;
 } Side;
 
@@ -68,19 +67,6 @@ typedef struct Comparison
 } Comparison;
 
 static void
-note_latency(void *arg, int64 us)
-{
-	Side *side = arg;
-
-	if (side->nlatencies == side->latency_capacity)
-	{
-		side->latency_capacity *= 2;
-		side->latencies = repalloc_huge(side->latencies, sizeof(double) * side->latency_capacity);
-	}
-	side->latencies[side->nlatencies++] = us / 1000.0;
-}
-
-static void
 advance(Side *side)
 {
 	mls_exchange_pump(true);
@@ -91,11 +77,10 @@ advance(Side *side)
 static void
 score_side(Side *side, const MlsFunction *fn, const MlsSample *sample, const char *deployment)
 {
-	side->latency_capacity = 1024;
-	side->latencies = palloc(sizeof(double) * side->latency_capacity);
+	mls_latencies_init(&side->latencies);
 	side->tickets = palloc(sizeof(MlsTicket) * sample->nrows);
 	side->call = mls_call_open_at(fn->fnoid, GetUserId(), deployment);
-	mls_call_measure(side->call, note_latency, side);
+	mls_call_measure(side->call, mls_latencies_note, &side->latencies);
 	for (int i = 0; i < sample->nrows; i++)
 	{
 		int64 at = (int64) i * sample->nargs;
@@ -322,24 +307,6 @@ make_example(const Comparison *comparison, int which)
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data));
 }
 
-static int
-compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *) a;
-	double y = *(const double *) b;
-
-	return (x > y) - (x < y);
-}
-
-/* The latency that a part q of a side's requests stayed within. */
-static Datum
-quantile(const Side *side, double q)
-{
-	int index = (int) (q * side->nlatencies);
-
-	return Float8GetDatum(side->latencies[Min(index, side->nlatencies - 1)]);
-}
-
 static void
 put_output(ReturnSetInfo *result, const Comparison *comparison, int which)
 {
@@ -360,11 +327,13 @@ put_output(ReturnSetInfo *result, const Comparison *comparison, int which)
 	nulls[7] = nulls[8] = output->numbers == 0;
 	for (int side = 0; side < 2; side++)
 	{
-		const Side *of = &comparison->sides[side];
+		const MlsLatencies *latencies = &comparison->sides[side].latencies;
 
-		nulls[9 + 2 * side] = nulls[10 + 2 * side] = of->nlatencies == 0;
-		values[9 + 2 * side] = of->nlatencies == 0 ? (Datum) 0 : quantile(of, 0.50);
-		values[10 + 2 * side] = of->nlatencies == 0 ? (Datum) 0 : quantile(of, 0.95);
+		nulls[9 + 2 * side] = nulls[10 + 2 * side] = latencies->count == 0;
+		if (latencies->count == 0)
+			continue;
+		values[9 + 2 * side] = Float8GetDatum(mls_latencies_quantile(latencies, 0.50));
+		values[10 + 2 * side] = Float8GetDatum(mls_latencies_quantile(latencies, 0.95));
 	}
 	nulls[13] = output->example < 0;
 	values[13] = nulls[13] ? (Datum) 0 : make_example(comparison, which);
@@ -451,7 +420,7 @@ compare(FunctionCallInfo fcinfo, Oid function)
 	compare_sides(&comparison);
 	tell_failures(&comparison, deployments);
 	for (int side = 0; side < 2; side++)
-		qsort(comparison.sides[side].latencies, comparison.sides[side].nlatencies, sizeof(double), compare_doubles);
+		mls_latencies_sort(&comparison.sides[side].latencies);
 	for (int i = 0; i < comparison.noutputs; i++)
 		put_output((ReturnSetInfo *) fcinfo->resultinfo, &comparison, i);
 }

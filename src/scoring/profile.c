@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "scoring/call.h"
+#include "scoring/latencies.h"
 #include "scoring/sample.h"
 #include "utils/array.h"
 #include "utils/guc.h"
@@ -57,25 +58,10 @@ typedef struct Setting
 	int64 requests;
 	int64 errors;
 	double seconds;
-	double *latencies; /* ms */
-	int nlatencies;
-	int latency_capacity;
+	MlsLatencies latencies; /* of requests */
 	char *first_reason;
 	bool recommended;
 } Setting;
-
-static void
-note_latency(void *arg, int64 us)
-{
-	Setting *setting = arg;
-
-	if (setting->nlatencies == setting->latency_capacity)
-	{
-		setting->latency_capacity *= 2;
-		setting->latencies = repalloc_huge(setting->latencies, sizeof(double) * setting->latency_capacity);
-	}
-	setting->latencies[setting->nlatencies++] = us / 1000.0;
-}
 
 static double
 seconds_since(instr_time start)
@@ -223,13 +209,12 @@ run_setting(Setting *setting, Oid function, const MlsSample *sample, double max_
 	mls_guc_set_for_level("ml_score.on_error", "null");
 
 	setting->sample = sample;
-	setting->latency_capacity = 1024;
-	setting->latencies = palloc(sizeof(double) * setting->latency_capacity);
+	mls_latencies_init(&setting->latencies);
 	old = MemoryContextSwitchTo(context);
 	setting->sent_capacity = 64;
 	setting->sent = palloc(sizeof(Sent) * setting->sent_capacity);
 	setting->call = mls_call_open_at(function, GetUserId(), NULL);
-	mls_call_measure(setting->call, note_latency, setting);
+	mls_call_measure(setting->call, mls_latencies_note, &setting->latencies);
 	run_requests(setting, max_seconds);
 	read_figures(setting, old);
 	MemoryContextSwitchTo(old);
@@ -286,24 +271,6 @@ recommend(Setting *settings, int count)
 		chosen->recommended = true;
 }
 
-static int
-compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *) a;
-	double y = *(const double *) b;
-
-	return (x > y) - (x < y);
-}
-
-/* The latency that a part q of the requests stayed within; latencies are sorted. */
-static Datum
-quantile(const Setting *setting, double q)
-{
-	int index = (int) (q * setting->nlatencies);
-
-	return Float8GetDatum(setting->latencies[Min(index, setting->nlatencies - 1)]);
-}
-
 static void
 put_row(ReturnSetInfo *rsinfo, Setting *setting)
 {
@@ -315,12 +282,12 @@ put_row(ReturnSetInfo *rsinfo, Setting *setting)
 	values[2] = Int64GetDatum(setting->requests);
 	values[3] = Int64GetDatum(setting->rows);
 	values[4] = Float8GetDatum(rint(rate(setting) * 10) / 10);
-	nulls[5] = nulls[6] = setting->nlatencies == 0;
-	if (setting->nlatencies > 0)
+	nulls[5] = nulls[6] = setting->latencies.count == 0;
+	if (setting->latencies.count > 0)
 	{
-		qsort(setting->latencies, setting->nlatencies, sizeof(double), compare_doubles);
-		values[5] = quantile(setting, 0.5);
-		values[6] = quantile(setting, 0.95);
+		mls_latencies_sort(&setting->latencies);
+		values[5] = Float8GetDatum(mls_latencies_quantile(&setting->latencies, 0.5));
+		values[6] = Float8GetDatum(mls_latencies_quantile(&setting->latencies, 0.95));
 	}
 	values[7] = Int64GetDatum(setting->errors);
 	values[8] = BoolGetDatum(setting->recommended);

@@ -63,23 +63,14 @@ describe(const char *word, const char *query, int nargs, Oid *types)
 	return ((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan)))->resultDesc;
 }
 
-static int
-find_column(TupleDesc desc, const char *name)
-{
-	for (int i = 0; i < desc->natts; i++)
-		if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) == 0)
-			return i;
-	return -1;
-}
-
 static Form_pg_attribute
 need_column(const char *word, TupleDesc desc, const char *name)
 {
-	int number = find_column(desc, name);
+	int number = SPI_fnumber(desc, name);
 
-	if (number < 0)
+	if (number <= 0)
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("\"%s\" has no column \"%s\"", word, name));
-	return TupleDescAttr(desc, number);
+	return TupleDescAttr(desc, number - 1);
 }
 
 static void
@@ -277,7 +268,7 @@ custom_query(const MlsMonitor *monitor)
 	(void) need_column("custom", desc, "metric");
 	(void) need_column("custom", desc, "value");
 	return psprintf("SELECT q.metric::pg_catalog.text, q.value::pg_catalog.float8, %s AS feature FROM (%s\n) q",
-					find_column(desc, "feature") >= 0 ? "q.feature::pg_catalog.text" : "NULL::pg_catalog.text",
+					SPI_fnumber(desc, "feature") > 0 ? "q.feature::pg_catalog.text" : "NULL::pg_catalog.text",
 					monitor->custom);
 }
 
