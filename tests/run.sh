@@ -41,7 +41,7 @@ wanted() {
 # list_tests: lines "NAME VERSION". What runs once is listed first, for there the long ones are.
 list_tests() {
 	local version file name once
-	! wanted unit || echo "unit ${VERSIONS%% *}"
+	! wanted unit || echo "unit $INSTALLED_PG"
 	for version in $VERSIONS; do ! wanted regress || echo "regress $version"; done
 	for once in 1 0; do
 		for version in $VERSIONS; do
@@ -172,6 +172,7 @@ for version in $VERSIONS; do
 	build_extension "$version"
 	template_cluster "$version"
 done
+! wanted unit || need_pg "$INSTALLED_PG" # the wheel's libraries are of no use to it
 set +e
 list_tests >"$RUN/tests"
 run_lanes "$JOBS" "$RUN/tests"

@@ -35,9 +35,9 @@ sql "ALTER SERVER far OPTIONS (DROP compression)"
 sql "ALTER SERVER far OPTIONS (SET url 'http://127.0.0.1:$(curl -sS "$passage/busy")/score', ADD connect_timeout '300ms')"
 start=$(now_ms)
 like "$(sql_error "SELECT n(1)")" "08006: could not connect to server \"far\"" "nobody picks up"
-cmp_ok $(($(now_ms) - start)) -lt 3000 "connect_timeout ends that, not timeout"
+cmp_ok $(($(now_ms) - start)) "<" 10000 "connect_timeout ends that, not timeout"
 start=$(now_ms)
 sql "ALTER SERVER far OPTIONS (SET connect_timeout '60s')"
 like "$(sql_error "SET statement_timeout = '300ms'; SELECT n(1)")" "57014" "statement_timeout ends the wait for a connection"
-cmp_ok $(($(now_ms) - start)) -lt 3000 "at once"
+cmp_ok $(($(now_ms) - start)) "<" 10000 "at once"
 done_testing

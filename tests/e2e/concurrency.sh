@@ -7,20 +7,20 @@ sql "CREATE FUNCTION n(k int) RETURNS float8 LANGUAGE ml_score STABLE PARALLEL S
 	CREATE TABLE t (id int PRIMARY KEY, k int, v float8); INSERT INTO t SELECT i, i, 0 FROM generate_series(1, 30) i"
 
 sql_background holder "BEGIN; UPDATE t SET k = k + 1000 WHERE id = 15; SELECT pg_sleep(1.5); COMMIT"
-wait_until 5 "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+wait_until 20 "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
 sql "UPDATE t SET v = n(k) WHERE n(k) > 0"
 sql_join holder >/dev/null
 is "$(sql "SELECT v FROM t WHERE id = 15")" 1015 "UPDATE scores the new version of a row that another transaction changed"
 is "$(sql "SELECT count(*) FROM t WHERE v = k")" 30 "and every other row"
 
 sql_background holder "BEGIN; UPDATE t SET k = -5 WHERE id = 20; SELECT pg_sleep(1.5); COMMIT"
-wait_until 5 "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+wait_until 20 "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
 is "$(sql "SELECT count(*) FROM (SELECT id FROM t WHERE n(k) > 0 ORDER BY id FOR UPDATE) q")" 29 \
 	"FOR UPDATE judges the new version: it no longer qualifies"
 sql_join holder >/dev/null
 
 sql_background holder "BEGIN; DELETE FROM t WHERE id = 25; SELECT pg_sleep(1.5); COMMIT"
-wait_until 5 "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+wait_until 20 "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
 sql "MERGE INTO t USING generate_series(24, 32) i ON t.id = i WHEN MATCHED THEN UPDATE SET v = n(i) WHEN NOT MATCHED THEN INSERT VALUES (i, i, n(i + 500))"
 sql_join holder >/dev/null
 is "$(sql "SELECT string_agg(v::text, ',' ORDER BY id) FROM t WHERE id > 23")" "24,525,26,27,28,29,30,531,532" \

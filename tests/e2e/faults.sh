@@ -80,7 +80,7 @@ for asked in retry_after=1 date=2 retry_after_ms=1000 x_ms_retry_after_ms=1000; 
 	is "$(sql "SELECT f(1)")" 0 "429 with $asked is retried"
 	took=$(($(now_ms) - start))
 	cmp_ok $took '>=' 900 "not before the time"
-	cmp_ok $took '<' 3500 "and soon after it"
+	cmp_ok $took '<' 10000 "and soon after it"
 done
 
 # Connections: kept, or replaced without a word when the peer had closed them.

@@ -90,6 +90,6 @@ cmp_ok $((bytes_after - bytes)) '<' 65536 "memory contexts do not grow ($bytes t
 cmp_ok "$contexts_after" '<=' "$contexts" "none of ours is left behind"
 cmp_ok "$files_after" '<=' $((files + 4)) "nor are descriptors ($files to $files_after)"
 cmp_ok $((memory_after - memory)) '<' 4096 "the process does not grow ($memory to $memory_after kB)"
-wait_until 5 "SELECT sum(in_flight) = 0 FROM ml_score.stat_endpoint"
+wait_until 20 "SELECT sum(in_flight) = 0 FROM ml_score.stat_endpoint"
 ok $? "no place under a limit is taken when the backend is gone"
 done_testing

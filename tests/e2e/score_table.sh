@@ -41,7 +41,7 @@ for source in diamonds diamonds_view; do
 		sql "VACUUM scored"
 		sql "SELECT $way(pid) $mine" >/dev/null
 		like "$(sql_join victim)" "canceling|terminating" "$way ends it"
-		wait_until 5 "SELECT count(*) = 0 $mine"
+		wait_until 20 "SELECT count(*) = 0 $mine"
 		ok $? "and its line in the view"
 		done_rows=$(sql "SELECT count(*) FROM scored")
 		is $((done_rows > 0 && done_rows < 1050 && done_rows % 100 == 0)) 1 "in the middle ($done_rows rows done), whole chunks are kept"

@@ -12,7 +12,6 @@ sql <<-EOSQL
 		twice float8 GENERATED ALWAYS AS (temp * 2) STORED, _partition int, _offset bigint, _time timestamptz, _key text, _headers jsonb);
 EOSQL
 seq 1 300 | awk '{printf "{\"id\": %d, \"temp\": %d.5}\n", $1, $1}' | kafka_produce "$T"
-start=$(now_ms)
 sql "SELECT ml_score.create_stream('readings', server => 'hub', topic => '$T', target => 'reading')" >/dev/null
 wait_until 30 "SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'ml_score stream' AND application_name = 'readings'"
 ok $? "a worker comes at commit, and shows its stream"

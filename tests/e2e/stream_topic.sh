@@ -20,7 +20,6 @@ stops() {
 	wait_until 60 "SELECT bool_or(state = 'stopped' AND last_error ~ '$1') FROM ml_score.stat_stream WHERE stream = 's'"
 	ok $? "$2" "$(sql "SELECT stream, partition, state, last_error FROM ml_score.stat_stream")"
 }
-start=$(now_ms)
 sql "SELECT ml_score.create_stream('s', 'hub', '$T', 't', max_batch_delay => '20ms')" >/dev/null
 wait_until 20 "SELECT bool_or(state = 'waiting' AND last_error ~ 'UNKNOWN_TOPIC|Unknown topic') FROM ml_score.stat_stream"
 ok $? "a topic that is missing shows" "$(sql "SELECT state, last_error FROM ml_score.stat_stream")"

@@ -45,8 +45,9 @@ unlike() {
 	ok $? "$3" "got:      $1" "expected not to match: $2"
 }
 
-# cmp_ok A OP B NAME: numbers; OP as in awk.
+# cmp_ok A OP B NAME: numbers; OP is < <= > or >=.
 cmp_ok() {
+	case $2 in '<' | '<=' | '>' | '>=') ;; *) die "cmp_ok does not know $2" ;; esac
 	awk -v a="$1" -v b="$3" "BEGIN { exit !(a != \"\" && a + 0 $2 b + 0) }"
 	ok $? "$4" "expected: $1 $2 $3"
 }
