@@ -68,6 +68,35 @@ LANGUAGE C STABLE PARALLEL SAFE ROWS 1 AS 'MODULE_PATHNAME', 'mls_decode_event_t
 COMMENT ON FUNCTION ml_score.decode_event(text, text, jsonb) IS
 'the same for an event that is text, which is taken as UTF-8';
 
+/* Background work, and which database it belongs to. */
+
+CREATE FUNCTION ml_score.home() RETURNS text
+LANGUAGE C STRICT STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_home';
+COMMENT ON FUNCTION ml_score.home() IS 'names this database of this server: what is to be done has its name, so that a copy of the database does not do it as well';
+
+CREATE FUNCTION ml_score.worker_status(
+    OUT kind text, OUT key bigint, OUT worker integer, OUT name text, OUT owner oid, OUT pid integer,
+    OUT short_of_slots boolean, OUT restarts bigint, OUT ended_at timestamptz)
+RETURNS SETOF record
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'mls_worker_status';
+COMMENT ON FUNCTION ml_score.worker_status() IS 'what the supervisor says of this database''s workers, for the views ml_score.stat_worker and ml_score.outbox';
+
+CREATE VIEW ml_score.stat_worker AS
+    SELECT kind, name, worker, pg_catalog.pg_get_userbyid(owner) AS owner, pid,
+        CASE WHEN short_of_slots THEN 'no slot' WHEN pid IS NULL THEN 'starting' ELSE 'running' END AS state, restarts, ended_at
+    FROM ml_score.worker_status();
+GRANT SELECT ON ml_score.stat_worker TO PUBLIC;
+COMMENT ON VIEW ml_score.stat_worker IS
+'one line for each background worker that this database wants, of roles that the caller is a member of, all of them to members of pg_read_all_stats; one of kind supervisor when the process that starts them cannot be started itself';
+COMMENT ON COLUMN ml_score.stat_worker.kind IS 'what it does, as in pg_stat_activity.backend_type behind "ml_score "';
+COMMENT ON COLUMN ml_score.stat_worker.name IS 'what it does it for: a stream, a server, a job';
+COMMENT ON COLUMN ml_score.stat_worker.worker IS 'which of several workers for the same, from 0';
+COMMENT ON COLUMN ml_score.stat_worker.owner IS 'role in whose name it works; NULL for a supervisor';
+COMMENT ON COLUMN ml_score.stat_worker.pid IS 'its process; NULL: it does not run';
+COMMENT ON COLUMN ml_score.stat_worker.state IS 'running; starting: it is about to be started, perhaps after a delay because it has just ended; no slot: max_worker_processes does not allow it';
+COMMENT ON COLUMN ml_score.stat_worker.restarts IS 'how often it was started after the first time, since the supervisor began';
+COMMENT ON COLUMN ml_score.stat_worker.ended_at IS 'when it last ended by itself';
+
 /* Events on their way out. */
 
 CREATE TABLE ml_score.outbox_event (
@@ -81,20 +110,35 @@ CREATE TABLE ml_score.outbox_event (
     created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     attempts integer NOT NULL DEFAULT 0,
     last_error text,
-    failed_at timestamptz
+    failed_at timestamptz,
+    home text NOT NULL DEFAULT ml_score.home()
 );
 CREATE INDEX outbox_event_pending ON ml_score.outbox_event (server, sender, id) WHERE failed_at IS NULL;
 COMMENT ON TABLE ml_score.outbox_event IS 'what the view ml_score.outbox shows; written by ml_score.send_event and ml_score.send_query only';
 
 CREATE VIEW ml_score.outbox WITH (security_barrier) AS
+WITH short AS MATERIALIZED (SELECT kind, key FROM ml_score.worker_status() WHERE short_of_slots),
+    here AS MATERIALIZED (SELECT ml_score.home() AS home)
 SELECT o.id, s.srvname AS server, o.topic, pg_catalog.pg_get_userbyid(o.sender) AS sender, o.key, o.value, o.headers, o.created_at,
-    o.attempts, o.last_error, o.failed_at
+    o.attempts,
+    CASE WHEN x.state OPERATOR(pg_catalog.=) 'no slot' THEN pg_catalog.format(
+        'there is no background worker slot: raise max_worker_processes (now %s)', pg_catalog.current_setting('max_worker_processes'))
+        ELSE o.last_error END AS last_error,
+    o.failed_at, x.state
 FROM ml_score.outbox_event o LEFT JOIN pg_catalog.pg_foreign_server s ON s.oid OPERATOR(pg_catalog.=) o.server
+    CROSS JOIN LATERAL (SELECT CASE
+        WHEN o.failed_at IS NOT NULL THEN 'failed'
+        WHEN o.home OPERATOR(pg_catalog.<>) (SELECT home FROM here) THEN 'restored'
+        WHEN EXISTS (SELECT FROM short w WHERE w.kind OPERATOR(pg_catalog.=) 'supervisor'
+            OR w.kind OPERATOR(pg_catalog.=) 'outbox'
+            AND w.key OPERATOR(pg_catalog.=) (o.server::bigint OPERATOR(pg_catalog.<<) 32 OPERATOR(pg_catalog.|) o.sender::bigint)) THEN 'no slot'
+        ELSE 'waiting' END AS state) x
 WHERE pg_catalog.pg_has_role(o.sender, 'USAGE');
 GRANT SELECT ON ml_score.outbox TO PUBLIC;
 COMMENT ON VIEW ml_score.outbox IS
 'events that were given to ml_score.send_event or ml_score.send_query, committed and not delivered yet, of roles that the caller is a member of.
 attempts and last_error: those that failed so far. failed_at: when the hub refused the event for good (it is too large, say); such events stay until ml_score.purge_outbox.';
+COMMENT ON COLUMN ml_score.outbox.state IS 'waiting: to be sent, or just being sent; no slot: max_worker_processes allows no process that would; restored: it came with a copy of its database, and waits for ml_score.resume_outbox; failed: the hub has refused it for good';
 
 COMMENT ON SEQUENCE ml_score.outbox_event_id_seq IS 'numbers of events on their way out';
 COMMENT ON COLUMN ml_score.outbox_event.server IS 'oid of the server';
@@ -108,6 +152,7 @@ COMMENT ON COLUMN ml_score.outbox_event.created_at IS 'when it was given to us';
 COMMENT ON COLUMN ml_score.outbox_event.attempts IS 'how often sending it failed';
 COMMENT ON COLUMN ml_score.outbox_event.last_error IS 'why, the last time';
 COMMENT ON COLUMN ml_score.outbox_event.failed_at IS 'when the hub refused it for good; NULL while it is to be sent';
+COMMENT ON COLUMN ml_score.outbox_event.home IS 'the database that sends it: elsewhere, in a copy, it waits for resume_outbox';
 COMMENT ON COLUMN ml_score.outbox.server IS 'name of the server; NULL when it was dropped';
 COMMENT ON COLUMN ml_score.outbox.sender IS 'role that sends it';
 COMMENT ON COLUMN ml_score.outbox.id IS 'number that ml_score.send_event gave';
@@ -117,7 +162,7 @@ COMMENT ON COLUMN ml_score.outbox.value IS 'bytes of its value; NULL: it has non
 COMMENT ON COLUMN ml_score.outbox.headers IS 'its headers, an object; NULL: it has none';
 COMMENT ON COLUMN ml_score.outbox.created_at IS 'when it was given to us';
 COMMENT ON COLUMN ml_score.outbox.attempts IS 'how often sending it failed';
-COMMENT ON COLUMN ml_score.outbox.last_error IS 'why, the last time';
+COMMENT ON COLUMN ml_score.outbox.last_error IS 'why, the last time; or that there is no slot';
 COMMENT ON COLUMN ml_score.outbox.failed_at IS 'when the hub refused it for good; NULL while it is to be sent';
 
 CREATE FUNCTION ml_score.send_event(server name, topic text, value bytea, key bytea DEFAULT NULL, headers jsonb DEFAULT NULL) RETURNS bigint
@@ -137,6 +182,12 @@ COMMENT ON FUNCTION ml_score.send_query(name, text, text) IS
 'has each row of a query sent as by ml_score.send_event; how many they are.
 A row is sent as a JSON object of its columns, but for _key (text or bytea) and _headers (jsonb), which are the event''s own; a column _value (text, jsonb or bytea) is the whole value.
 Errors: those of ml_score.send_event and of the query; invalid_parameter_value when it gives no rows, or nothing to send.';
+
+CREATE FUNCTION ml_score.resume_outbox(server name DEFAULT NULL) RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mls_resume_outbox';
+COMMENT ON FUNCTION ml_score.resume_outbox(name) IS
+'has events sent from here that came with a copy of their database (ml_score.outbox shows them as restored), of this server only, if one is named; how many they are. If the original still is there, it sends them, too.
+Events of roles that the caller is a member of. Errors: undefined_object; object_not_in_prerequisite_state without shared_preload_libraries.';
 
 CREATE FUNCTION ml_score.purge_outbox(server name DEFAULT NULL, waiting boolean DEFAULT false) RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mls_purge_outbox';
@@ -292,8 +343,10 @@ CREATE TABLE ml_score.run_destination (
     paused_until timestamptz,
     last_error text,
     last_error_at timestamptz,
-    created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    home text NOT NULL DEFAULT ml_score.home()
 );
+COMMENT ON COLUMN ml_score.run_destination.home IS 'the database that sends them: elsewhere, in a copy, nothing is sent until forward_runs is called again';
 COMMENT ON SEQUENCE ml_score.run_destination_id_seq IS 'numbers of destinations of runs';
 COMMENT ON TABLE ml_score.run_destination IS 'servers that ml_score.forward_runs sends runs to';
 COMMENT ON COLUMN ml_score.run_destination.id IS 'what ml_score.run_forward calls it';
@@ -728,16 +781,12 @@ RETURNS SETOF record
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'mls_stream_status';
 COMMENT ON FUNCTION ml_score.stream_status() IS 'what the workers of this database''s streams say, for the view ml_score.stat_stream, which says who sees what';
 
-CREATE FUNCTION ml_score.stream_home() RETURNS text
-LANGUAGE C STRICT STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mls_stream_home';
-COMMENT ON FUNCTION ml_score.stream_home() IS 'names this database of this server, so that a restored copy is known to be another';
-
 CREATE VIEW ml_score.stream_wanted AS
     SELECT s.id, s.name, s.owner::oid AS owner, s.workers, s.version,
         r.oid IS NOT NULL AND (r.rolsuper OR sum(s.workers) OVER (PARTITION BY s.owner ORDER BY s.id)
             OPERATOR(pg_catalog.<=) pg_catalog.current_setting('ml_score.max_stream_workers_per_role')::bigint) AS allowed
     FROM ml_score.stream s LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) s.owner
-    WHERE s.state OPERATOR(pg_catalog.=) 'running' AND s.home OPERATOR(pg_catalog.=) ml_score.stream_home();
+    WHERE s.state OPERATOR(pg_catalog.=) 'running' AND s.home OPERATOR(pg_catalog.=) ml_score.home();
 COMMENT ON VIEW ml_score.stream_wanted IS 'the streams that should run here, for the supervisor';
 COMMENT ON COLUMN ml_score.stream_wanted.id IS 'number by which its workers are known';
 COMMENT ON COLUMN ml_score.stream_wanted.name IS 'name of the stream';
@@ -750,7 +799,7 @@ CREATE VIEW ml_score.stat_stream WITH (security_barrier) AS
     WITH status AS MATERIALIZED (SELECT * FROM ml_score.stream_status())
     SELECT s.name AS stream, x.partition,
         CASE WHEN s.state OPERATOR(pg_catalog.<>) 'running' THEN s.state
-            WHEN s.home OPERATOR(pg_catalog.<>) ml_score.stream_home() THEN 'restored'
+            WHEN s.home OPERATOR(pg_catalog.<>) ml_score.home() THEN 'restored'
             WHEN NOT w.allowed THEN 'waiting'
             ELSE coalesce(x.state, 'starting') END AS state,
         x.next_offset, x.end_offset, CASE WHEN x.end_offset IS NOT NULL THEN greatest(x.end_offset OPERATOR(pg_catalog.-) greatest(x.next_offset, x.seen_offset), 0) END AS lag,
@@ -858,7 +907,8 @@ CREATE TABLE ml_score.batch_job (
     next_poll_at timestamptz,
     cancel_sent boolean NOT NULL DEFAULT false,
     cleanup boolean NOT NULL DEFAULT false,
-    version bigint NOT NULL DEFAULT 0
+    version bigint NOT NULL DEFAULT 0,
+    home text NOT NULL DEFAULT ml_score.home()
 );
 CREATE INDEX batch_job_unfinished ON ml_score.batch_job (state, next_poll_at)
     WHERE state NOT IN ('completed', 'failed', 'cancelled') OR cleanup;
@@ -942,6 +992,7 @@ COMMENT ON COLUMN ml_score.batch_job.folders IS 'folders of all its tries';
 COMMENT ON COLUMN ml_score.batch_job.format IS 'argument of submit_batch';
 COMMENT ON COLUMN ml_score.batch_job.gzip IS 'argument of submit_batch';
 COMMENT ON COLUMN ml_score.batch_job.input IS 'argument of submit_batch';
+COMMENT ON COLUMN ml_score.batch_job.home IS 'the database that does it: elsewhere, in a copy, it waits for resume_batch';
 COMMENT ON COLUMN ml_score.batch_job.invoke_started_at IS 'when the endpoint was asked to start it; NULL: it was not, or has refused';
 COMMENT ON COLUMN ml_score.batch_job.key IS 'columns of the query that tell its rows apart';
 COMMENT ON COLUMN ml_score.batch_job.next_poll_at IS 'when Azure is asked next how it is';
@@ -1035,12 +1086,17 @@ COMMENT ON PROCEDURE ml_score.wait_batch(bigint, interval) IS
 CREATE FUNCTION ml_score.cancel_batch(job bigint) RETURNS boolean
 LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mls_cancel_batch';
 COMMENT ON FUNCTION ml_score.cancel_batch(bigint) IS
-'has a batch job cancelled once the transaction commits: what runs here is ended, and Azure is asked to stop the job if the server has a workspace_url. False when the job has ended already. Errors: undefined_object for what is no job of the caller.';
+'has a batch job cancelled once the transaction commits: what runs here is ended, and Azure is asked to stop the job if the server has a workspace_url. A job that came with a copy of its database is forgotten here, and goes on there. False when the job has ended already. Errors: undefined_object for what is no job of the caller.';
 
 CREATE FUNCTION ml_score.retry_batch(job bigint, target regclass DEFAULT NULL) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mls_retry_batch';
 COMMENT ON FUNCTION ml_score.retry_batch(bigint, regclass) IS
-'has a failed or cancelled batch job go on once the transaction commits: results that could not be stored are fetched and stored again (in another target, if one is given), otherwise the query runs anew and another job is started in Azure. Errors: undefined_object, object_not_in_prerequisite_state.';
+'has a failed or cancelled batch job go on once the transaction commits: results that could not be stored are fetched and stored again (in another target, if one is given), otherwise, and always if the job came with a copy of its database, the query runs anew and another job is started in Azure. Errors: undefined_object, object_not_in_prerequisite_state.';
+
+CREATE FUNCTION ml_score.resume_batch(job bigint) RETURNS void
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mls_resume_batch';
+COMMENT ON FUNCTION ml_score.resume_batch(bigint) IS
+'has a batch job that came with a copy of its database (ml_score.batch_job.home is not ml_score.home()) go on here once the transaction commits, where it was. Only if the original is gone: it would do the same. Errors: undefined_object, object_not_in_prerequisite_state for a job of this database and without shared_preload_libraries.';
 
 CREATE FUNCTION ml_score.check_server(server name,
     OUT name text, OUT step text, OUT ok boolean, OUT message text, OUT hint text)
@@ -1775,11 +1831,11 @@ SELECT pg_catalog.pg_extension_config_dump('ml_score.alert_id_seq', '');
 
 CREATE VIEW ml_score.monitor_status WITH (security_barrier) AS
     SELECT m.name AS monitor, m.owner,
-        CASE WHEN m.home OPERATOR(pg_catalog.<>) ml_score.stream_home() THEN 'restored'
+        CASE WHEN m.home OPERATOR(pg_catalog.<>) ml_score.home() THEN 'restored'
             WHEN m.state OPERATOR(pg_catalog.=) 'paused' THEN 'paused'
             WHEN m.schedule IS NULL THEN 'by hand' ELSE 'scheduled' END AS state,
         s.signal, s.breached, s.since, r.at AS last_run_at, r.outcome AS last_outcome, r.error AS last_error,
-        CASE WHEN m.state OPERATOR(pg_catalog.=) 'running' AND m.home OPERATOR(pg_catalog.=) ml_score.stream_home() THEN m.next_run_at END AS next_run_at,
+        CASE WHEN m.state OPERATOR(pg_catalog.=) 'running' AND m.home OPERATOR(pg_catalog.=) ml_score.home() THEN m.next_run_at END AS next_run_at,
         (SELECT pg_catalog.count(*) FROM ml_score.alert a WHERE a.monitor OPERATOR(pg_catalog.=) m.name AND a.state OPERATOR(pg_catalog.=) 'pending'
             AND (s.signal IS NULL OR a.signal OPERATOR(pg_catalog.=) s.signal)) AS pending_alerts,
         (SELECT pg_catalog.count(*) FROM ml_score.alert a WHERE a.monitor OPERATOR(pg_catalog.=) m.name AND a.state OPERATOR(pg_catalog.=) 'failed'

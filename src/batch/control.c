@@ -30,6 +30,19 @@ load_own(int64 id, bool lock)
 	return job;
 }
 
+/* Nothing of the original's job is stopped or removed. */
+static bool
+forget(MlsJob *job)
+{
+	if (job->state != MLS_JOB_CANCELLING)
+	{
+		(void) mls_job_move(job, MLS_JOB_CANCELLING, "asked for", NULL, 0, NULL);
+		job->state = MLS_JOB_CANCELLING;
+	}
+	return mls_job_move(job, MLS_JOB_CANCELLED, "here only: it is the job of the database that this is a copy of",
+						"completed_at = clock_timestamp(), cleanup = false", 0, NULL);
+}
+
 /* ml_score.cancel_batch(job bigint) */
 PG_FUNCTION_INFO_V1(mls_cancel_batch);
 
@@ -38,10 +51,12 @@ mls_cancel_batch(PG_FUNCTION_ARGS)
 {
 	MlsJob *job = load_own(PG_GETARG_INT64(0), true);
 
-	if (job->state == MLS_JOB_CANCELLING)
+	if (job->state == MLS_JOB_CANCELLING && !job->elsewhere)
 		PG_RETURN_BOOL(true);
 	if (mls_job_state_is_final(job->state))
 		PG_RETURN_BOOL(false);
+	if (job->elsewhere)
+		PG_RETURN_BOOL(forget(job));
 	PG_RETURN_BOOL(mls_job_move(job, MLS_JOB_CANCELLING, "asked for",
 								"version = version + 1, cancel_sent = false, next_poll_at = clock_timestamp()", 0,
 								NULL));
@@ -91,10 +106,11 @@ PG_FUNCTION_INFO_V1(mls_retry_batch);
 PGDLLEXPORT Datum
 mls_retry_batch(PG_FUNCTION_ARGS)
 {
-	/* A new job in Azure needs an output of its own. */
+	/* A new job in Azure needs an output of its own; the folders of another database's job are not ours to remove. */
 	static const char anew[] =
-		"request_id = t.uuid, folder = 'ml_score/' || id || '-' || t.uuid, folders = folders || ('ml_score/' || id || "
-		"'-' || t.uuid), job_name = NULL, invoke_started_at = NULL, azure_status = NULL, studio_url = NULL, ";
+		"request_id = t.uuid, folder = 'ml_score/' || id || '-' || t.uuid, folders = CASE WHEN home = ml_score.home() "
+		"THEN folders ELSE '{}' END || ('ml_score/' || id || '-' || t.uuid), job_name = NULL, invoke_started_at = "
+		"NULL, azure_status = NULL, studio_url = NULL, home = ml_score.home(), ";
 	static const char common[] =
 		"target = coalesce($3::oid::regclass, target), version = version + 1, cleanup = false, cancel_sent = false, "
 		"deadline = clock_timestamp() + timeout, completed_at = NULL, sqlstate = NULL, error = NULL, "
@@ -111,12 +127,33 @@ mls_retry_batch(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("batch job " INT64_FORMAT " is %s", job->id, mls_job_state_name(job->state)),
 						errhint("Only failed and cancelled jobs can be tried again.")));
-	state = state_to_retry(job, failed_state_of(job), strcmp(job->retain, "none") == 0);
-	if (state == MLS_JOB_SUBMITTING && job->query == NULL && job->job_name != NULL)
+	state = state_to_retry(job, failed_state_of(job), job->elsewhere || strcmp(job->retain, "none") == 0);
+	if (job->elsewhere || (state == MLS_JOB_SUBMITTING && job->query == NULL && job->job_name != NULL))
 		(void) mls_job_move(job, state, "tried again",
 							psprintf("%s%s FROM (SELECT gen_random_uuid() AS uuid) t", anew, common), 1, &argument);
 	else
 		(void) mls_job_move(job, state, "tried again", common, 1, &argument);
+	PG_RETURN_VOID();
+}
+
+/* ml_score.resume_batch(job bigint) */
+PG_FUNCTION_INFO_V1(mls_resume_batch);
+
+PGDLLEXPORT Datum
+mls_resume_batch(PG_FUNCTION_ARGS)
+{
+	MlsJob *job;
+
+	mls_worker_require("batch jobs");
+	job = load_own(PG_GETARG_INT64(0), true);
+	if (!job->elsewhere)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("batch job " INT64_FORMAT " is a job of this database", job->id),
+						errhint("Only jobs that came with a copy of their database can be resumed; retry_batch has a "
+								"failed or cancelled one go on.")));
+	(void) mls_job_set(job, "home = ml_score.home(), version = version + 1", 0, NULL);
+	mls_job_note(job->id, mls_job_state_name(job->state), "goes on in this database");
+	mls_worker_wake_at_commit();
 	PG_RETURN_VOID();
 }
 
@@ -131,11 +168,11 @@ mls_batch_purge(Interval *older_than, const int64 *id)
 	if (id != NULL)
 		(void) load_own(*id, true);
 	mls_ledger_open(&ledger);
-	purged =
-		mls_ledger_run_texts("DELETE FROM ml_score.batch_job WHERE state IN ('completed', 'failed', 'cancelled') AND "
-							 "NOT cleanup AND completed_at <= clock_timestamp() - $1::interval AND "
-							 "($3 IS NULL OR id = $3::bigint) AND pg_has_role($2::oid, owner::oid, 'USAGE')",
-							 lengthof(arguments), arguments);
+	purged = mls_ledger_run_texts(
+		"DELETE FROM ml_score.batch_job WHERE state IN ('completed', 'failed', 'cancelled') AND "
+		"(NOT cleanup OR home <> ml_score.home()) AND completed_at <= clock_timestamp() - $1::interval AND "
+		"($3 IS NULL OR id = $3::bigint) AND pg_has_role($2::oid, owner::oid, 'USAGE')",
+		lengthof(arguments), arguments);
 	mls_ledger_close(&ledger);
 	return (int64) purged;
 }
@@ -197,6 +234,11 @@ has_completed(int64 id)
 		raise_failure(job);
 	if (job->state == MLS_JOB_CANCELLED)
 		ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg("batch job " INT64_FORMAT " was cancelled", id)));
+	if (job->elsewhere && job->state != MLS_JOB_COMPLETED)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("batch job " INT64_FORMAT " does not go on in this database", id),
+						errdetail("It came with a copy of its database, which follows it."),
+						errhint("If the original is gone, ml_score.resume_batch has it go on here.")));
 	return job->state == MLS_JOB_COMPLETED;
 }
 

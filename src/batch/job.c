@@ -19,7 +19,8 @@ static const char select_job[] =
 	"(SELECT array_agg(value ORDER BY key) FROM jsonb_each_text(columns)), on_conflict, on_missing = 'fail', "
 	"on_error = 'fail', parameters::text, outputs::text, overrides::text, tags::text, experiment, retain, "
 	"search_path, time_zone, request_id::text, folder, job_name, invoke_started_at, attempts, polls, deadline, "
-	"rows_out, cleanup, invoked_at, azure_status, cancel_sent, ended_at IS NOT NULL, error_detail "
+	"rows_out, cleanup, invoked_at, azure_status, cancel_sent, ended_at IS NOT NULL, error_detail, "
+	"home <> ml_score.home() "
 	"FROM ml_score.batch_job WHERE id = $1::bigint";
 
 /* Walks over a row's columns. */
@@ -141,6 +142,7 @@ load_row(MlsJob *job, RowReader *row)
 	job->cancel_sent = next_bool(row);
 	job->has_ended = next_bool(row);
 	job->error_detail = next_text(row);
+	job->elsewhere = next_bool(row);
 }
 
 MlsJob *

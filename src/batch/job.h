@@ -58,6 +58,7 @@ typedef struct MlsJob
 	bool cancel_sent; /* Azure was asked to stop it */
 	bool has_ended;	  /* in Azure */
 	char *error_detail;
+	bool elsewhere; /* it came with a copy of its database, and is the original's */
 } MlsJob;
 
 /* The job, in the current context; NULL when it is gone. lock: until the transaction's end. In a transaction. */

@@ -51,6 +51,7 @@ read_due(int *n)
 	mls_ledger_open(&ledger);
 	*n = (int) mls_ledger_run_texts(
 		psprintf("SELECT id FROM ml_score.batch_job WHERE state IN ('running', 'cancelling') AND "
+				 "home = ml_score.home() AND "
 				 "next_poll_at <= clock_timestamp() ORDER BY next_poll_at LIMIT %d",
 				 ROUND_JOBS),
 		0, NULL);
@@ -333,7 +334,7 @@ guarded(Look *look, void (*action)(Look *))
 static void
 end_orphans(void)
 {
-#define IS_ORPHAN "NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = j.owner::oid)"
+#define IS_ORPHAN "home = ml_score.home() AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = j.owner::oid)"
 	static TimestampTz looked_at = 0;
 	MlsLedger ledger;
 

@@ -451,12 +451,12 @@ job_main(const MlsWorker *worker)
 
 static const MlsWorkerKind job_kind = {
 	.name = "batch job",
-	.wanted =
-		"SELECT id, 'batch job ' || id, owner::oid, 1, version FROM ml_score.batch_job "
-		"WHERE (state IN ('exporting', 'submitting', 'downloading', 'loading') OR cleanup OR (state = 'running' AND "
-		"ended_at IS NOT NULL)) AND EXISTS (SELECT FROM "
-		"pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) owner::oid) "
-		"ORDER BY cleanup, id LIMIT pg_catalog.current_setting('ml_score.max_batch_workers')::integer",
+	.wanted = "SELECT id, 'batch job ' || id, owner::oid, 1, version FROM ml_score.batch_job "
+			  "WHERE home = ml_score.home() AND (state IN ('exporting', 'submitting', 'downloading', 'loading') OR "
+			  "cleanup OR (state = 'running' AND "
+			  "ended_at IS NOT NULL)) AND EXISTS (SELECT FROM "
+			  "pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) owner::oid) "
+			  "ORDER BY cleanup, id LIMIT pg_catalog.current_setting('ml_score.max_batch_workers')::integer",
 	.main = job_main,
 };
 
@@ -466,10 +466,11 @@ static const MlsWorkerKind job_kind = {
  */
 static const MlsWorkerKind poller_kind = {
 	.name = "batch poller",
-	.wanted = "SELECT 0::bigint, 'batch poller'::text, extowner, 1, 0::bigint FROM pg_catalog.pg_extension "
-			  "WHERE extname = 'ml_score' AND EXISTS (SELECT FROM ml_score.batch_job j WHERE state IN ('running', "
-			  "'cancelling') OR ((cleanup OR state NOT IN ('completed', 'failed', 'cancelled')) AND NOT EXISTS (SELECT "
-			  "FROM pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) j.owner::oid)))",
+	.wanted =
+		"SELECT 0::bigint, 'batch poller'::text, extowner, 1, 0::bigint FROM pg_catalog.pg_extension "
+		"WHERE extname = 'ml_score' AND EXISTS (SELECT FROM ml_score.batch_job j WHERE home = ml_score.home() "
+		"AND (state IN ('running', 'cancelling') OR ((cleanup OR state NOT IN ('completed', 'failed', 'cancelled')) "
+		"AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) j.owner::oid))))",
 	.main = mls_batch_poll,
 };
 

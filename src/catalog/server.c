@@ -11,6 +11,7 @@
 #include "catalog/url.h"
 #include "foreign/foreign.h"
 #include "lib/stringinfo.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -118,6 +119,24 @@ mls_server_oid_for(const char *name, MlsServerType type)
 	if (server == NULL)
 		raise_missing(name, mls_server_type_name(type));
 	return server->serverid;
+}
+
+/* Once the lock is held, the name may be another server's: then that one is locked. */
+void
+mls_server_keep(const char *name)
+{
+	Oid serverid = mls_server_oid(name, true);
+
+	while (OidIsValid(serverid))
+	{
+		Oid locked = serverid;
+
+		LockDatabaseObject(ForeignServerRelationId, locked, 0, AccessShareLock);
+		serverid = mls_server_oid(name, true);
+		if (serverid == locked)
+			return;
+		UnlockDatabaseObject(ForeignServerRelationId, locked, 0, AccessShareLock);
+	}
 }
 
 static uint64 generation;

@@ -167,6 +167,12 @@ extern Oid mls_server_oid(const char *name, bool missing_ok);
 extern Oid mls_server_oid_for(const char *name, MlsServerType type);
 
 /*
+ * Until the transaction's end nobody drops or renames the server of this name, if there is one: for who writes the name
+ * down, where DROP SERVER looks for it (uses.c).
+ */
+extern void mls_server_keep(const char *name);
+
+/*
  * May a request go to url? NULL when it may, else a palloc'd reason: scheme, loopback rule or ml_score.allowed_hosts.
  * Called at DDL time, and by the transport for every connection.
  */

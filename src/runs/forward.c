@@ -22,6 +22,14 @@ static MlsStatement select_destination = {
 static MlsStatement add_destination = {
 	"INSERT INTO ml_score.run_destination (server, owner) VALUES ($1, $2) RETURNING id", 2, {TEXTOID, OIDOID}};
 
+/* In a copy of the database: what was pending there is the original's to send. */
+static MlsStatement take_destination = {
+	"WITH taken AS (UPDATE ml_score.run_destination SET home = ml_score.home() "
+	"WHERE id = $1 AND home <> ml_score.home() RETURNING id) "
+	"DELETE FROM ml_score.run_forward f USING taken t WHERE f.destination = t.id AND f.state = 'pending'",
+	1,
+	{INT8OID}};
+
 static MlsStatement add_past = {
 	"INSERT INTO ml_score.run_forward (destination, workspace_id, run_id, due_at) "
 	"SELECT $1, workspace_id, run_id, now() FROM ml_score.run_metric "
@@ -93,6 +101,7 @@ mls_forward_runs(PG_FUNCTION_ARGS)
 	mls_run_lock_all();
 	id = Int64GetDatum(destination_of(name, userid));
 	if (PG_GETARG_BOOL(1))
+	mls_ledger_run(&take_destination, &id, NULL);
 		added = (int64) mls_ledger_run(&add_past, &id, NULL);
 	mls_ledger_close(&ledger);
 	mls_worker_wake_at_commit();

@@ -65,7 +65,8 @@ static MlsStatement ask_lookup = {
 static MlsStatement ask_forward = {
 	"INSERT INTO ml_score.run_forward (destination, workspace_id, run_id, due_at) "
 	"SELECT d.id, $1, $2, now() FROM ml_score.run_destination d "
-	"WHERE $3 OR NOT EXISTS (SELECT FROM ml_score.run_workspace w WHERE w.workspace_id = $1) "
+	"WHERE d.home = ml_score.home() "
+	"AND ($3 OR NOT EXISTS (SELECT FROM ml_score.run_workspace w WHERE w.workspace_id = $1)) "
 	"ON CONFLICT (destination, workspace_id, run_id) DO NOTHING",
 	3,
 	{TEXTOID, TEXTOID, BOOLOID}};

@@ -3,7 +3,7 @@
  */
 #include "stream/stream.h"
 
-#include "access/xlog.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -88,6 +88,7 @@ read_stream(MlsStream *stream)
 	stream->columns = text_column(7);
 	stream->query = text_column(8);
 	stream->format = text_column(9);
+	stream->elsewhere = strcmp(text_column(23), "t") == 0;
 	options = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 10, &isnull);
 	stream->format_options = isnull ? NULL : DatumGetJsonbPCopy(options);
 	stream->consumer_group = text_column(11);
@@ -141,7 +142,8 @@ mls_stream_load(const char *name, bool missing_ok)
 	SPI_connect();
 	mls_ledger_execute("SELECT name, id, owner::oid::bigint, server, topic, target, columns, query, format, "
 					   "format_options, consumer_group, start, partitions, workers, max_batch_rows, max_batch_delay, "
-					   "max_batch_bytes, on_error, on_offset_out_of_range, search_path, state, version "
+					   "max_batch_bytes, on_error, on_offset_out_of_range, search_path, state, version, "
+					   "home <> ml_score.home() "
 					   "FROM ml_score.stream WHERE name = $1",
 					   1, types, values, NULL);
 	if (SPI_processed == 1)

@@ -57,7 +57,7 @@ mls_resume_stream(PG_FUNCTION_ARGS)
 	change_stream(name,
 				  "UPDATE ml_score.stream SET state = 'running', stop_reason = NULL, home = $2, version = version + 1 "
 				  "WHERE name = $1 AND (state <> 'running' OR home <> $2)",
-				  mls_stream_home_name());
+				  mls_worker_home());
 	PG_RETURN_VOID();
 }
 

@@ -160,7 +160,7 @@ insert_stream(FunctionCallInfo fcinfo, const MlsStream *stream)
 	add_text(&row, stream->start);
 	add_value(&row, INT4ARRAYOID, PG_GETARG_DATUM(MLS_ARG_PARTITIONS), PG_ARGISNULL(MLS_ARG_PARTITIONS));
 	add_text(&row, stream->state);
-	add_text(&row, mls_stream_home_name());
+	add_text(&row, mls_worker_home());
 	SPI_connect();
 	mls_ledger_execute("INSERT INTO ml_score.stream (name, " CHANGING_COLUMNS
 					   ", server, topic, start, partitions, state, home, version) "

@@ -15,7 +15,7 @@ count_workers(const MlsStream *stream)
 {
 	Oid types[] = {TEXTOID, OIDOID, TEXTOID};
 	Datum values[] = {CStringGetTextDatum(stream->name), ObjectIdGetDatum(stream->owner),
-					  CStringGetTextDatum(mls_stream_home_name())};
+					  CStringGetTextDatum(mls_worker_home())};
 	bool isnull;
 	int count;
 

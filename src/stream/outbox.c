@@ -16,7 +16,6 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
-#include "utils/memutils.h"
 
 #define LARGEST_EVENT 1000000 /* Event Hubs drops connections over what is larger */
 #define FETCH_ROWS 1000
@@ -44,10 +43,13 @@ mls_outbox_init(void)
 static Oid
 server_to_send_to(const char *name)
 {
-	Oid serverid = mls_server_oid_for(name, MLS_SERVER_EVENTHUBS);
-	AclResult acl = object_aclcheck(ForeignServerRelationId, serverid, GetUserId(), ACL_USAGE);
+	Oid serverid;
+	AclResult acl;
 
 	mls_worker_require("outgoing events");
+	mls_server_keep(name);
+	serverid = mls_server_oid_for(name, MLS_SERVER_EVENTHUBS);
+	acl = object_aclcheck(ForeignServerRelationId, serverid, GetUserId(), ACL_USAGE);
 	if (acl != ACLCHECK_OK)
 		aclcheck_error(acl, OBJECT_FOREIGN_SERVER, name);
 	mls_server_require(mls_server_load(serverid), MLS_SERVER_EVENTHUBS);
@@ -82,27 +84,27 @@ check_headers(const Outgoing *event)
 				errmsg("the headers of an event are not a JSON object"));
 }
 
-/* Put an event into the table; its number. In SPI_connect. */
+/* Put an event of the sender into the table; its number. Within a ledger. */
 static int64
-insert_event(const Outgoing *event)
+insert_event(const Outgoing *event, Oid sender)
 {
-	Oid types[] = {OIDOID, OIDOID, TEXTOID, BYTEAOID, BYTEAOID, JSONBOID};
+	static MlsStatement insert = {"INSERT INTO ml_score.outbox_event (server, sender, topic, key, value, headers) "
+								  "VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
+								  6,
+								  {OIDOID, OIDOID, TEXTOID, BYTEAOID, BYTEAOID, JSONBOID}};
 	Datum values[] = {ObjectIdGetDatum(event->server),
-					  ObjectIdGetDatum(GetUserId()),
+					  ObjectIdGetDatum(sender),
 					  event->topic,
 					  event->key,
 					  event->value,
 					  event->headers};
 	char nulls[] = {
 		' ', ' ', ' ', event->key_null ? 'n' : ' ', event->value_null ? 'n' : ' ', event->headers_null ? 'n' : ' '};
-	bool isnull;
 
 	check_size(event);
 	check_headers(event);
-	mls_ledger_execute("INSERT INTO ml_score.outbox_event (server, sender, topic, key, value, headers) "
-					   "VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
-					   lengthof(types), types, values, nulls);
-	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	(void) mls_ledger_run(&insert, values, nulls);
+	return mls_ledger_int64(0, 1);
 }
 
 /* A text in UTF-8, as bytes. */
@@ -120,6 +122,8 @@ static int64
 send_event(FunctionCallInfo fcinfo, bool texts)
 {
 	Outgoing event = {.key_null = PG_ARGISNULL(3), .value_null = PG_ARGISNULL(2), .headers_null = PG_ARGISNULL(4)};
+	Oid sender = GetUserId();
+	MlsLedger ledger;
 	int64 id;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
@@ -132,10 +136,10 @@ send_event(FunctionCallInfo fcinfo, bool texts)
 	if (!event.key_null)
 		event.key = texts ? text_as_bytes(PG_GETARG_TEXT_PP(3)) : PG_GETARG_DATUM(3);
 	event.headers = PG_GETARG_DATUM(4);
-	SPI_connect();
-	id = insert_event(&event);
-	SPI_finish();
-	mls_worker_tell_at_commit(&mls_outbox_kind, mls_outbox_key(event.server, GetUserId()));
+	mls_ledger_open(&ledger);
+	id = insert_event(&event, sender);
+	mls_ledger_close(&ledger);
+	mls_worker_tell_at_commit(&mls_outbox_kind, mls_outbox_key(event.server, sender));
 	return id;
 }
 
@@ -215,41 +219,46 @@ describe_query(const char *query)
 	return desc;
 }
 
-/* Send the rows of an open cursor. */
+/* Send rows that were fetched: value, key, headers. */
+static void
+send_fetched(const SPITupleTable *rows, uint64 count, Oid server, Datum topic, Oid sender)
+{
+	MlsLedger ledger;
+
+	mls_ledger_open(&ledger);
+	for (uint64 i = 0; i < count; i++)
+	{
+		Outgoing event = {.server = server, .topic = topic};
+
+		event.value = SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &event.value_null);
+		event.key = SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &event.key_null);
+		event.headers = SPI_getbinval(rows->vals[i], rows->tupdesc, 3, &event.headers_null);
+		(void) insert_event(&event, sender);
+		SPI_freetuptable(SPI_tuptable);
+		CHECK_FOR_INTERRUPTS();
+	}
+	mls_ledger_close(&ledger);
+}
+
+/* Send the rows of an open cursor; how many they are. */
 static int64
 send_rows(Portal portal, Oid server, Datum topic)
 {
 	int64 sent = 0;
-	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "ml_score outgoing", ALLOCSET_DEFAULT_SIZES);
+	uint64 count;
 
-	for (;;)
+	do
 	{
 		SPITupleTable *rows;
-		uint64 count;
-		MemoryContext old;
 
 		SPI_cursor_fetch(portal, true, FETCH_ROWS);
 		rows = SPI_tuptable;
 		count = SPI_processed;
-		old = MemoryContextSwitchTo(batch);
-		for (uint64 i = 0; i < count; i++)
-		{
-			Outgoing event = {.server = server, .topic = topic};
-
-			event.value = SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &event.value_null);
-			event.key = SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &event.key_null);
-			event.headers = SPI_getbinval(rows->vals[i], rows->tupdesc, 3, &event.headers_null);
-			insert_event(&event);
-			SPI_freetuptable(SPI_tuptable);
-			CHECK_FOR_INTERRUPTS();
-		}
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(batch);
+		send_fetched(rows, count, server, topic, GetUserId());
 		SPI_freetuptable(rows);
 		sent += count;
-		if (count < FETCH_ROWS)
-			return sent;
-	}
+	} while (count == FETCH_ROWS);
+	return sent;
 }
 
 PG_FUNCTION_INFO_V1(mls_send_query);
@@ -279,28 +288,55 @@ mls_send_query(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(sent);
 }
 
+/* The oid of the server that is named, or InvalidOid for all. */
+static Datum
+named_server(FunctionCallInfo fcinfo)
+{
+	if (PG_ARGISNULL(0))
+		return ObjectIdGetDatum(InvalidOid);
+	return ObjectIdGetDatum(mls_server_oid_for(NameStr(*PG_GETARG_NAME(0)), MLS_SERVER_EVENTHUBS));
+}
+
+PG_FUNCTION_INFO_V1(mls_resume_outbox);
+
+PGDLLEXPORT Datum
+mls_resume_outbox(PG_FUNCTION_ARGS)
+{
+	Oid types[] = {OIDOID, OIDOID};
+	Datum values[] = {named_server(fcinfo), ObjectIdGetDatum(GetUserId())};
+	int64 resumed;
+
+	mls_worker_require("outgoing events");
+	SPI_connect();
+	mls_ledger_execute("UPDATE ml_score.outbox_event SET home = ml_score.home() "
+					   "WHERE home <> ml_score.home() AND server = coalesce(nullif($1, 0), server) "
+					   "AND EXISTS (SELECT FROM pg_roles r WHERE r.oid = sender) AND pg_has_role($2, sender, 'USAGE')",
+					   lengthof(types), types, values, NULL);
+	resumed = SPI_processed;
+	SPI_finish();
+	if (resumed > 0)
+		mls_worker_wake_at_commit();
+	PG_RETURN_INT64(resumed);
+}
+
 PG_FUNCTION_INFO_V1(mls_purge_outbox);
 
 PGDLLEXPORT Datum
 mls_purge_outbox(PG_FUNCTION_ARGS)
 {
 	Oid types[] = {OIDOID, OIDOID, BOOLOID};
-	Datum values[] = {ObjectIdGetDatum(PG_ARGISNULL(0)
-										   ? InvalidOid
-										   : mls_server_oid_for(NameStr(*PG_GETARG_NAME(0)), MLS_SERVER_EVENTHUBS)),
-					  ObjectIdGetDatum(GetUserId()), PG_GETARG_DATUM(1)};
+	Datum values[] = {named_server(fcinfo), ObjectIdGetDatum(GetUserId()), PG_GETARG_DATUM(1)};
 	int64 removed;
 
 	if (PG_ARGISNULL(1))
 		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"waiting\" must not be null"));
 	SPI_connect();
 	mls_ledger_execute(
-		"DELETE FROM ml_score.outbox_event o WHERE server OPERATOR(pg_catalog.=) coalesce(nullif($1, 0), server) AND "
-		"($3 OR failed_at IS NOT NULL OR NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_server s WHERE s.oid "
-		"OPERATOR(pg_catalog.=) o.server) OR NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid "
-		"OPERATOR(pg_catalog.=) o.sender)) AND (pg_catalog.pg_has_role($2, sender, 'USAGE') OR EXISTS (SELECT FROM "
-		"pg_catalog.pg_foreign_server s WHERE s.oid OPERATOR(pg_catalog.=) o.server AND pg_catalog.pg_has_role($2, "
-		"s.srvowner, 'USAGE')) OR (SELECT rolsuper FROM pg_catalog.pg_roles WHERE oid OPERATOR(pg_catalog.=) $2))",
+		"DELETE FROM ml_score.outbox_event o WHERE server = coalesce(nullif($1, 0), server) "
+		"AND ($3 OR failed_at IS NOT NULL OR NOT EXISTS (SELECT FROM pg_foreign_server s WHERE s.oid = o.server) "
+		"OR NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = o.sender)) "
+		"AND (pg_has_role($2, sender, 'USAGE') "
+		"OR EXISTS (SELECT FROM pg_foreign_server s WHERE s.oid = o.server AND pg_has_role($2, s.srvowner, 'USAGE')))",
 		lengthof(types), types, values, NULL);
 	removed = SPI_processed;
 	SPI_finish();

@@ -216,11 +216,10 @@ read_batch(OutboxWorker *w, int *n, long *wait_ms)
 	values[0] = ObjectIdGetDatum(w->server);
 	values[1] = ObjectIdGetDatum(w->worker->owner);
 	values[2] = blocked_topics(w, wait_ms);
-	mls_ledger_execute(
-		"SELECT id, topic, key, value, headers FROM ml_score.outbox_event "
-		"WHERE server OPERATOR(pg_catalog.=) $1 AND sender OPERATOR(pg_catalog.=) $2 AND failed_at IS NULL "
-		"AND topic OPERATOR(pg_catalog.<>) ALL ($3) ORDER BY id LIMIT 1000",
-		lengthof(types), types, values, NULL);
+	mls_ledger_execute("SELECT id, topic, key, value, headers FROM ml_score.outbox_event "
+					   "WHERE server = $1 AND sender = $2 AND failed_at IS NULL AND home = (SELECT ml_score.home()) "
+					   "AND topic <> ALL ($3) ORDER BY id LIMIT 1000",
+					   lengthof(types), types, values, NULL);
 	old = MemoryContextSwitchTo(w->batch);
 	events = palloc0((SPI_processed + 1) * sizeof(MlsOutEvent));
 	for (*n = 0; *n < SPI_processed && bytes < BATCH_BYTES; (*n)++)
@@ -287,22 +286,19 @@ settle(OutboxWorker *w, const MlsOutEvent *events, int n)
 	SPI_connect();
 	values[0] = numbers_of(events, n, MLS_DELIVERED, &count);
 	if (count > 0)
-		mls_ledger_execute("DELETE FROM ml_score.outbox_event WHERE id OPERATOR(pg_catalog.=) ANY ($1)", 1, types,
-						   values, NULL);
+		mls_ledger_execute("DELETE FROM ml_score.outbox_event WHERE id = ANY ($1)", 1, types, values, NULL);
 	values[0] = numbers_of(events, n, MLS_DELIVERY_FAILED, &count);
 	values[1] = CStringGetTextDatum(first_error(w, events, n, MLS_DELIVERY_FAILED));
 	if (count > 0)
-		mls_ledger_execute(
-			"UPDATE ml_score.outbox_event SET attempts = attempts OPERATOR(pg_catalog.+) 1, last_error = $2 "
-			"WHERE id OPERATOR(pg_catalog.=) ANY ($1)",
-			2, types, values, NULL);
+		mls_ledger_execute("UPDATE ml_score.outbox_event SET attempts = attempts + 1, last_error = $2 "
+						   "WHERE id = ANY ($1)",
+						   2, types, values, NULL);
 	values[0] = numbers_of(events, n, MLS_DELIVERY_REFUSED, &count);
 	values[1] = CStringGetTextDatum(first_error(w, events, n, MLS_DELIVERY_REFUSED));
 	if (count > 0)
-		mls_ledger_execute(
-			"UPDATE ml_score.outbox_event SET attempts = attempts OPERATOR(pg_catalog.+) 1, last_error = $2, "
-			"failed_at = pg_catalog.clock_timestamp() WHERE id OPERATOR(pg_catalog.=) ANY ($1)",
-			2, types, values, NULL);
+		mls_ledger_execute("UPDATE ml_score.outbox_event SET attempts = attempts + 1, last_error = $2, "
+						   "failed_at = clock_timestamp() WHERE id = ANY ($1)",
+						   2, types, values, NULL);
 	SPI_finish();
 	mls_worker_commit();
 }
@@ -354,10 +350,9 @@ show_error(OutboxWorker *w, const char *message)
 
 	mls_worker_begin();
 	SPI_connect();
-	mls_ledger_execute("UPDATE ml_score.outbox_event SET attempts = attempts OPERATOR(pg_catalog.+) 1, last_error = $3 "
-					   "WHERE id OPERATOR(pg_catalog.=) "
-					   "(SELECT pg_catalog.min(id) FROM ml_score.outbox_event WHERE server OPERATOR(pg_catalog.=) $1 "
-					   "AND sender OPERATOR(pg_catalog.=) $2 AND failed_at IS NULL)",
+	mls_ledger_execute("UPDATE ml_score.outbox_event SET attempts = attempts + 1, last_error = $3 WHERE id = "
+					   "(SELECT min(id) FROM ml_score.outbox_event WHERE server = $1 AND sender = $2 "
+					   "AND failed_at IS NULL AND home = (SELECT ml_score.home()))",
 					   lengthof(types), types, values, NULL);
 	SPI_finish();
 	mls_worker_commit();
@@ -407,6 +402,7 @@ outbox_main(const MlsWorker *worker)
 const MlsWorkerKind mls_outbox_kind = {
 	.name = "outbox",
 	.wanted = "SELECT (o.server::int8 << 32) | o.sender::int8, s.srvname::text, o.sender, 1, 0::int8 "
-			  "FROM (SELECT DISTINCT server, sender FROM ml_score.outbox_event WHERE failed_at IS NULL) o "
+			  "FROM (SELECT DISTINCT server, sender FROM ml_score.outbox_event "
+			  "WHERE failed_at IS NULL AND home = (SELECT ml_score.home())) o "
 			  "JOIN pg_foreign_server s ON s.oid = o.server JOIN pg_authid r ON r.oid = o.sender",
 	.main = outbox_main};

@@ -155,9 +155,11 @@ have_all_caught_up(const MlsStream *stream, uint64 question, char **why)
 static void
 check_runs(const MlsStream *stream)
 {
-	if (strcmp(stream->state, "running") != 0)
+	bool running = strcmp(stream->state, "running") == 0;
+
+	if (!running || stream->elsewhere)
 		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("stream \"%s\" is %s", stream->name, stream->state),
+				errmsg("stream \"%s\" is %s", stream->name, running ? "restored" : stream->state),
 				errhint("ml_score.stat_stream shows why; ml_score.resume_stream lets it run."));
 }
 

@@ -52,6 +52,7 @@ typedef struct MlsStream
 	char *search_path;
 	char *state;
 	int64 version;
+	bool elsewhere;	   /* it came with a copy of its database, and does not run here */
 	MlsWindow *window; /* NULL: the query runs over each micro-batch */
 } MlsStream;
 

@@ -370,7 +370,8 @@ static const MlsWorkerKind kind = {
 	.name = "telemetry",
 	.wanted = "SELECT d.id, d.server, d.owner::oid, 1, 0::bigint FROM ml_score.run_destination d "
 			  "JOIN pg_roles r ON r.oid = d.owner JOIN pg_foreign_server s ON s.srvname = d.server "
-			  "WHERE EXISTS (SELECT FROM ml_score.run_forward f WHERE f.destination = d.id AND f.state = 'pending')",
+			  "WHERE d.home = ml_score.home() AND EXISTS (SELECT FROM ml_score.run_forward f WHERE f.destination = "
+			  "d.id AND f.state = 'pending')",
 	.main = send_all};
 
 void

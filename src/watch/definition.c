@@ -76,7 +76,7 @@ static MlsStatement insert_monitor = {
 	"VALUES ($1, $2, $3, $4::text[], $5::jsonb, $6::text[], nullif($7::text[], '{}'), $8::text[], $9, $10, $11, "
 	"coalesce($12::interval, CASE WHEN $11 IS NOT NULL THEN $16::interval END), $13::interval, $14::interval, "
 	"$15::interval, nullif($16::interval, '0'), $17, $18::integer, $19::oid, $20, $21, 'running', "
-	"ml_score.stream_home(), now() + nullif($16::interval, '0'))",
+	"ml_score.home(), now() + nullif($16::interval, '0'))",
 	ARGS + 3,
 	{TEXTS_18, TEXTOID, TEXTOID, TEXTOID}};
 
@@ -112,14 +112,14 @@ static MlsStatement forget_signals = {
 
 static MlsStatement pause_monitor = {"UPDATE ml_score.monitor SET state = 'paused' WHERE id = $1", 1, {INT8OID}};
 
-static MlsStatement resume_monitor = {"UPDATE ml_score.monitor SET state = 'running', home = ml_score.stream_home(), "
+static MlsStatement resume_monitor = {"UPDATE ml_score.monitor SET state = 'running', home = ml_score.home(), "
 									  "next_run_at = CASE WHEN schedule IS NOT NULL THEN now() END WHERE id = $1",
 									  1,
 									  {INT8OID}};
 
 /* What a copy of the database has from the original is the original's to do. */
 static MlsStatement drop_alerts_of_original = {
-	"DELETE FROM ml_score.alert a USING ml_score.monitor m WHERE m.id = $1 AND m.home <> ml_score.stream_home() "
+	"DELETE FROM ml_score.alert a USING ml_score.monitor m WHERE m.id = $1 AND m.home <> ml_score.home() "
 	"AND a.monitor = m.name AND a.state = 'pending'",
 	1,
 	{INT8OID}};

@@ -23,7 +23,7 @@
 static MlsStatement due_alerts = {
 	"SELECT a.id, a.attempts::bigint, a.event_id::text, a.payload, c.channel, c.webhook, c.statement, c.batch, "
 	"c.search_path, c.time_zone FROM ml_score.alert a JOIN ml_score.monitor_action c ON c.id = a.action "
-	"JOIN ml_score.monitor m ON m.name = a.monitor AND m.home = ml_score.stream_home() "
+	"JOIN ml_score.monitor m ON m.name = a.monitor AND m.home = ml_score.home() "
 	"WHERE a.owner = $1 AND a.state = 'pending' AND a.due_at <= clock_timestamp() AND NOT EXISTS "
 	"(SELECT FROM ml_score.alert b WHERE b.owner = $1 AND b.state = 'pending' AND b.action = a.action AND b.id < a.id) "
 	"ORDER BY a.id LIMIT " MAX_ALERTS,
@@ -34,7 +34,7 @@ static MlsStatement due_alerts = {
 static MlsStatement next_due = {
 	"SELECT greatest(ceil(extract(epoch FROM min(due_at) - clock_timestamp()) * 1000), 0)::bigint FROM "
 	"(SELECT DISTINCT ON (a.action) a.due_at FROM ml_score.alert a "
-	"JOIN ml_score.monitor m ON m.name = a.monitor AND m.home = ml_score.stream_home() "
+	"JOIN ml_score.monitor m ON m.name = a.monitor AND m.home = ml_score.home() "
 	"WHERE a.owner = $1 AND a.state = 'pending' ORDER BY a.action, a.id) AS first HAVING count(*) > 0",
 	1,
 	{OIDOID}};
@@ -206,6 +206,6 @@ const MlsWorkerKind mls_alert_kind = {
 	.name = "alert",
 	.wanted =
 		"SELECT a.owner::bigint, r.rolname::text, a.owner, 1, 0::bigint FROM (SELECT DISTINCT l.owner::oid AS owner "
-		"FROM ml_score.alert l JOIN ml_score.monitor m ON m.name = l.monitor AND m.home = ml_score.stream_home() "
+		"FROM ml_score.alert l JOIN ml_score.monitor m ON m.name = l.monitor AND m.home = ml_score.home() "
 		"WHERE l.state = 'pending') a JOIN pg_authid r ON r.oid = a.owner",
 	.main = deliver_alerts};

@@ -18,7 +18,7 @@
  * between are not taken for past. Windows are counted in the monitor's time zone, where days may have 23 hours.
  */
 static MlsStatement select_monitor = {
-	"SELECT m.id, m.owner::oid::bigint, m.min_rows::bigint, m.home <> ml_score.stream_home(), m.name, m.current, "
+	"SELECT m.id, m.owner::oid::bigint, m.min_rows::bigint, m.home <> ml_score.home(), m.name, m.current, "
 	"m.baseline, "
 	"m.performance, m.custom, m.time_column, m.formulas, m.search_path, m.time_zone, m.signals, m.predictions, "
 	"m.features, m.categorical, m.thresholds, "

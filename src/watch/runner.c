@@ -16,7 +16,7 @@
 static MlsStatement next_due = {
 	"SELECT id, name, next_run_at, "
 	"ceil(extract(epoch FROM next_run_at - clock_timestamp()) * 1000)::bigint FROM ml_score.monitor "
-	"WHERE owner = $1 AND schedule IS NOT NULL AND state = 'running' AND home = ml_score.stream_home() "
+	"WHERE owner = $1 AND schedule IS NOT NULL AND state = 'running' AND home = ml_score.home() "
 	"ORDER BY next_run_at LIMIT 1",
 	1,
 	{OIDOID}};
@@ -128,7 +128,7 @@ const MlsWorkerKind mls_monitor_kind = {
 	.name = "monitor",
 	.wanted =
 		"SELECT m.owner::bigint, r.rolname::text, m.owner, 1, 0::bigint FROM (SELECT DISTINCT owner::oid AS owner "
-		"FROM ml_score.monitor WHERE schedule IS NOT NULL AND state = 'running' AND home = ml_score.stream_home()) m "
+		"FROM ml_score.monitor WHERE schedule IS NOT NULL AND state = 'running' AND home = ml_score.home()) m "
 		"JOIN pg_authid r ON r.oid = m.owner",
 	.main = run_monitors};
 

@@ -46,6 +46,7 @@ typedef struct Database
 	bool look_again; /* there was news while its supervisor was looking */
 	BackgroundWorkerHandle *handle;
 	TimestampTz not_before;
+	int slot; /* of the status that says that no supervisor can be started; -1: it can */
 } Database;
 
 static List *databases; /* of Database *, in TopMemoryContext */
@@ -75,6 +76,7 @@ note_database(Oid oid)
 
 		database = palloc0(sizeof(Database));
 		database->oid = oid;
+		database->slot = -1;
 		databases = lappend(databases, database);
 		MemoryContextSwitchTo(old);
 	}
@@ -136,6 +138,7 @@ drop_unlisted(void)
 
 		if (database->listed || database->handle != NULL)
 			continue;
+		mls_worker_shared_unshow(database->slot);
 		databases = foreach_delete_current(databases, lc);
 		pfree(database);
 	}
@@ -222,6 +225,22 @@ report_no_slot(void)
 			errhint("Raise max_worker_processes (now %d).", max_worker_processes));
 }
 
+/* Show in the database's views whether its supervisor lacks a slot. */
+static void
+show_no_slot(Database *database, bool lacks)
+{
+	MlsWorkerStatus status = {
+		.dboid = database->oid, .kind = MLS_WORKER_SUPERVISOR, .name = "supervisor", .short_of_slots = true};
+
+	if (lacks)
+		database->slot = mls_worker_shared_show(database->slot, &status);
+	else
+	{
+		mls_worker_shared_unshow(database->slot);
+		database->slot = -1;
+	}
+}
+
 static void
 start_supervisor(Database *database)
 {
@@ -246,6 +265,7 @@ start_supervisor(Database *database)
 		database->not_before = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), NO_SLOT_DELAY_MS);
 		report_no_slot();
 	}
+	show_no_slot(database, database->handle == NULL);
 	MemoryContextSwitchTo(old);
 }
 

@@ -37,7 +37,7 @@ mls_worker_register(const MlsWorkerKind *kind)
 const MlsWorkerKind *
 mls_worker_kind(int number)
 {
-	return number < kind_count ? kinds[number] : NULL;
+	return number >= 0 && number < kind_count ? kinds[number] : NULL;
 }
 
 void
@@ -147,7 +147,7 @@ mls_worker_main(Datum arg)
 	pqsignal(SIGTERM, die);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
-	if (!mls_worker_shared_enter(order.dboid, false))
+	if (!mls_worker_shared_enter(order.dboid, order.supervisor))
 		proc_exit(0);
 	connect_as_owner(&order);
 	SetConfigOption("application_name", order.name, PGC_USERSET, PGC_S_OVERRIDE);

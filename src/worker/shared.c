@@ -16,6 +16,7 @@
 #define MESSAGES 64
 #define HOLDS 64
 #define HOLD_SECONDS 5
+#define STATUSES_BEYOND 256 /* of what is wanted and has no slot */
 
 /* A process of ours in a database. */
 typedef struct Presence
@@ -42,7 +43,8 @@ typedef struct Shared
 	bool prepared;	 /* some transaction that will want somebody to be woken */
 	MlsLauncherMessage ring[MESSAGES];
 	Hold holds[HOLDS];
-	int capacity; /* of both arrays that follow */
+	int npresences;
+	int nstatuses;
 	Presence *presences;
 	MlsWorkerStatus *statuses; /* free: dboid is InvalidOid */
 } Shared;
@@ -53,12 +55,17 @@ static Presence *own_presence;
 static bool holds_any;
 
 static Size
+presences_size(void)
+{
+	return MAXALIGN(mul_size(max_worker_processes, sizeof(Presence)));
+}
+
+static Size
 shared_size(void)
 {
-	Size size = MAXALIGN(sizeof(Shared));
+	Size size = add_size(MAXALIGN(sizeof(Shared)), presences_size());
 
-	size = add_size(size, mul_size(max_worker_processes, MAXALIGN(sizeof(Presence))));
-	return add_size(size, mul_size(max_worker_processes, MAXALIGN(sizeof(MlsWorkerStatus))));
+	return add_size(size, mul_size(max_worker_processes + STATUSES_BEYOND, sizeof(MlsWorkerStatus)));
 }
 
 static void
@@ -70,10 +77,10 @@ attach_shmem(LWLock *part_lock)
 	if (!found)
 	{
 		memset(shared, 0, shared_size());
-		shared->capacity = max_worker_processes;
+		shared->npresences = max_worker_processes;
+		shared->nstatuses = max_worker_processes + STATUSES_BEYOND;
 		shared->presences = (Presence *) ((char *) shared + MAXALIGN(sizeof(Shared)));
-		shared->statuses =
-			(MlsWorkerStatus *) ((char *) shared->presences + shared->capacity * MAXALIGN(sizeof(Presence)));
+		shared->statuses = (MlsWorkerStatus *) ((char *) shared->presences + presences_size());
 	}
 	lock = part_lock;
 }
@@ -168,29 +175,73 @@ mls_worker_shared_is_held(Oid dboid)
 	return held;
 }
 
+/* Tell the database's workers to end; how many there are. The lock is held. */
+static int
+end_workers(Oid dboid)
+{
+	int count = 0;
+
+	for (int i = 0; i < shared->npresences; i++)
+	{
+		const Presence *presence = &shared->presences[i];
+
+		if (presence->pid == 0 || presence->dboid != dboid || presence->supervisor)
+			continue;
+		kill(presence->pid, SIGTERM);
+		count++;
+	}
+	return count;
+}
+
+bool
+mls_worker_shared_end_workers(void)
+{
+	int count;
+
+	LWLockAcquire(lock, LW_SHARED);
+	count = end_workers(own_presence->dboid);
+	LWLockRelease(lock);
+	return count > 0;
+}
+
+/* Without its supervisor nobody would end a worker, or know that there is one. */
 static void
 leave(int code, Datum arg)
 {
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	for (int i = 0; own_presence->supervisor && i < shared->capacity; i++)
+	for (int i = 0; own_presence->supervisor && i < shared->nstatuses; i++)
 		if (shared->statuses[i].dboid == own_presence->dboid)
 			memset(&shared->statuses[i], 0, sizeof(MlsWorkerStatus));
+	if (own_presence->supervisor)
+		(void) end_workers(own_presence->dboid);
 	memset(own_presence, 0, sizeof(Presence));
 	LWLockRelease(lock);
 }
 
-bool
-mls_worker_shared_enter(Oid dboid, bool supervisor)
+/* Does a supervisor with this pid run in the database? The lock is held. */
+static bool
+has_supervisor(Oid dboid, int pid)
 {
+	for (int i = 0; i < shared->npresences; i++)
+		if (shared->presences[i].pid == pid && shared->presences[i].dboid == dboid && shared->presences[i].supervisor)
+			return true;
+	return false;
+}
+
+bool
+mls_worker_shared_enter(Oid dboid, int supervisor)
+{
+	bool may;
+
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	for (int i = 0; own_presence == NULL && i < shared->capacity; i++)
+	may = !is_held(dboid) && (supervisor == 0 || has_supervisor(dboid, supervisor));
+	for (int i = 0; may && own_presence == NULL && i < shared->npresences; i++)
 	{
-		if (shared->presences[i].pid == 0 && !is_held(dboid))
-		{
-			own_presence = &shared->presences[i];
-			*own_presence =
-				(Presence){.pid = MyProcPid, .dboid = dboid, .supervisor = supervisor, .latch = &MyProc->procLatch};
-		}
+		if (shared->presences[i].pid != 0)
+			continue;
+		own_presence = &shared->presences[i];
+		*own_presence =
+			(Presence){.pid = MyProcPid, .dboid = dboid, .supervisor = supervisor == 0, .latch = &MyProc->procLatch};
 	}
 	LWLockRelease(lock);
 	if (own_presence == NULL)
@@ -216,7 +267,7 @@ mls_worker_shared_wake(Oid dboid)
 	if (shared == NULL)
 		return;
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	for (int i = 0; i < shared->capacity; i++)
+	for (int i = 0; i < shared->npresences; i++)
 	{
 		Presence *presence = &shared->presences[i];
 
@@ -257,7 +308,7 @@ end_all_in(Oid dboid)
 	int count = 0;
 
 	LWLockAcquire(lock, LW_SHARED);
-	for (int i = 0; i < shared->capacity; i++)
+	for (int i = 0; i < shared->npresences; i++)
 	{
 		if (shared->presences[i].pid != 0 && shared->presences[i].dboid == dboid)
 		{
@@ -316,7 +367,7 @@ int
 mls_worker_shared_show(int slot, const MlsWorkerStatus *status)
 {
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	for (int i = 0; slot < 0 && i < shared->capacity; i++)
+	for (int i = 0; slot < 0 && i < shared->nstatuses; i++)
 		if (!OidIsValid(shared->statuses[i].dboid))
 			slot = i;
 	if (slot >= 0)
@@ -335,6 +386,25 @@ mls_worker_shared_unshow(int slot)
 	LWLockRelease(lock);
 }
 
+int
+mls_worker_pid(const MlsWorkerKind *kind, int64 key)
+{
+	int pid = 0;
+
+	if (shared == NULL)
+		return 0;
+	LWLockAcquire(lock, LW_SHARED);
+	for (int i = 0; pid == 0 && i < shared->nstatuses; i++)
+	{
+		const MlsWorkerStatus *status = &shared->statuses[i];
+
+		if (status->dboid == MyDatabaseId && status->key == key && mls_worker_kind(status->kind) == kind)
+			pid = status->pid;
+	}
+	LWLockRelease(lock);
+	return pid;
+}
+
 MlsWorkerStatus *
 mls_worker_list(const MlsWorkerKind *kind, int *count)
 {
@@ -343,11 +413,12 @@ mls_worker_list(const MlsWorkerKind *kind, int *count)
 	*count = 0;
 	if (shared == NULL)
 		return NULL;
-	list = palloc(sizeof(MlsWorkerStatus) * shared->capacity);
+	list = palloc(sizeof(MlsWorkerStatus) * shared->nstatuses);
 	LWLockAcquire(lock, LW_SHARED);
-	for (int i = 0; i < shared->capacity; i++)
+	for (int i = 0; i < shared->nstatuses; i++)
 	{
-		if (shared->statuses[i].dboid == MyDatabaseId && mls_worker_kind(shared->statuses[i].kind) == kind)
+		if (shared->statuses[i].dboid == MyDatabaseId &&
+			(kind == NULL || mls_worker_kind(shared->statuses[i].kind) == kind))
 			list[(*count)++] = shared->statuses[i];
 	}
 	LWLockRelease(lock);

@@ -34,10 +34,14 @@ extern bool mls_worker_shared_next_message(MlsLauncherMessage *message);
 extern void mls_worker_shared_tell(MlsLauncherNews news, Oid dboid);
 
 /*
- * A supervisor or worker says that it is about to connect to a database; it is forgotten when the process ends. False:
- * it must not, because someone needs the database for himself.
+ * A supervisor (0) or a worker of the supervisor with this pid says that it is about to connect to a database; it is
+ * forgotten when the process ends. False: it must not, because someone needs the database for himself, or because the
+ * supervisor has ended.
  */
-extern bool mls_worker_shared_enter(Oid dboid, bool supervisor);
+extern bool mls_worker_shared_enter(Oid dboid, int supervisor);
+
+/* A supervisor: tell workers that an earlier one has left to end. False: none are left. */
+extern bool mls_worker_shared_end_workers(void);
 
 /* The supervisor has work, or no longer: whether commits reach it or the launcher. */
 extern void mls_worker_shared_set_serving(bool serving);
@@ -71,6 +75,7 @@ typedef struct MlsWorkerOrder
 	int kind;
 	int index;
 	int count;
+	int supervisor; /* who gave it, pid */
 	bool owner_logs_in;
 	char name[NAMEDATALEN];
 } MlsWorkerOrder;
@@ -79,7 +84,7 @@ typedef struct MlsWorkerOrder
 extern void mls_worker_list_at_commit(void);
 
 /* The registered kinds. */
-extern const MlsWorkerKind *mls_worker_kind(int number); /* NULL past the last */
+extern const MlsWorkerKind *mls_worker_kind(int number); /* NULL for what is none */
 
 /* hold.c: have utility statements that need a database to themselves get it. From _PG_init. */
 extern void mls_worker_hold_init(void);

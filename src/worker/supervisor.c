@@ -31,6 +31,7 @@
 #define FIRST_DELAY_MS 1000
 #define LONGEST_DELAY_MS 60000
 #define NO_SLOT_DELAY_MS 5000
+#define ENDING_MS 20 /* between looks whether the workers of the supervisor before have ended */
 
 /* A worker that is, was or should be running. */
 typedef struct Task
@@ -129,7 +130,7 @@ static void
 want_row(int kind, HeapTuple row, TupleDesc desc)
 {
 	bool isnull;
-	MlsWorkerOrder order = {.dboid = MyDatabaseId, .kind = kind};
+	MlsWorkerOrder order = {.dboid = MyDatabaseId, .kind = kind, .supervisor = MyProcPid};
 
 	order.key = DatumGetInt64(SPI_getbinval(row, desc, 1, &isnull));
 	strlcpy(order.name, TextDatumGetCString(SPI_getbinval(row, desc, 2, &isnull)), sizeof(order.name));
@@ -220,6 +221,8 @@ show(Task *task, int pid, bool short_of_slots)
 	task->status.kind = task->order.kind;
 	task->status.key = task->order.key;
 	task->status.index = task->order.index;
+	task->status.owner = task->order.owner;
+	strlcpy(task->status.name, task->order.name, sizeof(task->status.name));
 	task->status.pid = pid;
 	task->status.short_of_slots = short_of_slots;
 	task->slot = mls_worker_shared_show(task->slot, &task->status);
@@ -331,6 +334,15 @@ start_due(TimestampTz now)
 	return wait_ms;
 }
 
+/* Let the launcher look into other databases; once. */
+static void
+tell_served(bool *served)
+{
+	if (!*served)
+		mls_worker_shared_tell(MLS_NEWS_SERVED, MyDatabaseId);
+	*served = true;
+}
+
 void
 mls_worker_supervisor_main(Datum arg)
 {
@@ -342,20 +354,23 @@ mls_worker_supervisor_main(Datum arg)
 	pqsignal(SIGTERM, die);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
-	if (!mls_worker_shared_enter(dboid, true))
+	if (!mls_worker_shared_enter(dboid, 0))
 		proc_exit(0);
 	BackgroundWorkerInitializeConnectionByOid(dboid, InvalidOid, 0);
 	SetConfigOption("application_name", "ml_score supervisor", PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_OVERRIDE);
 
+	while (mls_worker_shared_end_workers())
+	{
+		tell_served(&served);
+		mls_worker_sleep(ENDING_MS, wait_event);
+	}
 	while (look(&worked_at))
 	{
 		TimestampTz now = GetCurrentTimestamp();
 
 		mls_worker_shared_set_serving(true);
-		if (!served)
-			mls_worker_shared_tell(MLS_NEWS_SERVED, dboid);
-		served = true;
+		tell_served(&served);
 		take_ends(now);
 		mls_worker_sleep(start_due(now), wait_event);
 	}

@@ -21,19 +21,13 @@ static List *told_at_commit; /* of Told *, in TopTransactionContext */
 static bool
 wake_worker(const Told *told)
 {
-	int count;
-	MlsWorkerStatus *workers = mls_worker_list(told->kind, &count);
+	int pid = mls_worker_pid(told->kind, told->key);
+	PGPROC *proc = pid == 0 ? NULL : BackendPidGetProc(pid);
 
-	for (int i = 0; i < count; i++)
-	{
-		PGPROC *proc = workers[i].key == told->key && workers[i].pid != 0 ? BackendPidGetProc(workers[i].pid) : NULL;
-
-		if (proc == NULL)
-			continue;
-		SetLatch(&proc->procLatch);
-		return true;
-	}
-	return false;
+	if (proc == NULL)
+		return false;
+	SetLatch(&proc->procLatch);
+	return true;
 }
 
 static void

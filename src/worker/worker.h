@@ -50,6 +50,8 @@ struct MlsWorker
 	const char *name;
 };
 
+#define MLS_WORKER_SUPERVISOR (-1) /* in place of a kind: the process that starts the workers has no slot itself */
+
 /* How a wanted worker is, for views. */
 typedef struct MlsWorkerStatus
 {
@@ -57,6 +59,8 @@ typedef struct MlsWorkerStatus
 	int kind;
 	int64 key;
 	int index;
+	Oid owner; /* InvalidOid: a supervisor's */
+	char name[NAMEDATALEN];
 	int pid;			  /* 0: not running */
 	bool short_of_slots;  /* max_worker_processes does not allow it */
 	int64 restarts;		  /* starts after the first, since the supervisor began */
@@ -78,8 +82,14 @@ extern void mls_worker_wake_at_commit(void);
 /* The same for one key of a kind, whose worker, if it runs, is woken by its latch. Nothing where no workers run. */
 extern void mls_worker_tell_at_commit(const MlsWorkerKind *kind, int64 key);
 
-/* Status of this database's wanted workers of a kind; palloc'd. */
+/* Names this database of this server, for rows that say what is to be done; palloc'd. ml_score.home() in SQL. */
+extern char *mls_worker_home(void);
+
+/* Status of this database's wanted workers of a kind (NULL: of all, and of the supervisor that is missing); palloc'd. */
 extern MlsWorkerStatus *mls_worker_list(const MlsWorkerKind *kind, int *count);
+
+/* A process that works for the key of a kind in this database; 0: none does. Cannot fail: for a transaction's end. */
+extern int mls_worker_pid(const MlsWorkerKind *kind, int64 key);
 
 /*
  * In a worker: begin a transaction with a snapshot, as the owner, who cannot become anyone else in it; and commit it,

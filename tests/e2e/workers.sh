@@ -76,15 +76,36 @@ cmp_ok $(($(now_ms) - start)) "<" 4000 "for no time that matters"
 pid=$(sql "SELECT pid FROM pg_stat_activity WHERE backend_type = 'ml_score supervisor' AND datname = '$me'")
 is "$(sql "SELECT state, xact_start IS NULL, backend_xmin IS NULL FROM pg_stat_activity WHERE pid = $pid" | cut -d '|' -f 2,3)" "t|t" \
 	"a waiting supervisor is in no transaction and holds back no vacuum"
+wait_until 20 "SELECT bool_and(state = 'running') FROM ml_score.stat_worker"
+worker=$(sql "SELECT pid FROM ml_score.stat_worker")
+is "$(sql "SELECT kind, name, worker, owner FROM ml_score.stat_worker JOIN pg_stat_activity USING (pid) WHERE backend_type = 'ml_score stream'")" "stream|work|0|postgres" \
+	"stat_worker shows its workers"
 sql "SELECT pg_terminate_backend($pid)" >/dev/null
 wait_until 20 "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'ml_score supervisor' AND datname = '$me' AND pid <> $pid"
 ok $? "a supervisor that ended is started again"
+wait_until 20 "SELECT count(*) = 1 AND min(pid) <> $worker FROM ml_score.stat_worker w JOIN pg_stat_activity a USING (pid) WHERE w.state = 'running'"
+ok $? "with workers of its own"
+is "$(sql "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'ml_score stream' AND datname = '$me'")" 1 "which do not work beside those that it has left"
 
 start_cluster "workers-$PGVER" "$PGVER" "shared_preload_libraries = 'ml_score'" "max_worker_processes = 1" "max_logical_replication_workers = 0"
 use_cluster "workers-$PGVER"
 sql "CREATE EXTENSION ml_score; $work" >/dev/null
 poll 30 grep -q 'no background worker slot' "$RUN/$CLUSTER/log"
 like "$(cat "$RUN/$CLUSTER/log")" "HINT:  Raise max_worker_processes \(now 1\)" "too few max_worker_processes are reported"
+sent="CREATE USER MAPPING FOR PUBLIC SERVER hub; SELECT FROM ml_score.send_event('hub', 't', 'x')"
+sql "$sent"
+wait_until 30 "SELECT bool_and(state = 'no slot' AND last_error LIKE '%raise max_worker_processes (now 1)%') FROM ml_score.outbox"
+ok $? "the outbox shows it"
+is "$(sql "SELECT kind, state, owner FROM ml_score.stat_worker")" "supervisor|no slot|" "so does stat_worker"
+sql "SELECT ml_score.drop_stream('work')"
+sql "ALTER SYSTEM SET max_worker_processes = 2"
+restart_cluster "workers-$PGVER"
+sql "SELECT ml_score.send_event('hub', 'u', 'x')" >/dev/null
+wait_until 30 "SELECT bool_and(state = 'no slot') FROM ml_score.outbox"
+ok $? "also when the supervisor has a slot and its worker has none"
+is "$(sql "SELECT kind, name, state, pid, owner FROM ml_score.stat_worker")" "outbox|hub|no slot||postgres" "and stat_worker says which"
+sql "CREATE ROLE w_nobody LOGIN"
+is "$(sql_as w_nobody "SELECT count(*) FROM ml_score.stat_worker")" 0 "to whom it concerns"
 start=$(now_ms)
 stop_cluster "workers-$PGVER"
 cmp_ok $(($(now_ms) - start)) "<" 5000 "a fast shutdown is not held back"
