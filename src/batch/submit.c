@@ -363,6 +363,7 @@ mls_submit_batch(PG_FUNCTION_ARGS)
 	check_words(values);
 	check_objects(values);
 
+	mls_server_keep(values[ARG_SERVER]);
 	server = mls_place_server(values[ARG_SERVER], user);
 	if (values[ARG_QUERY] != NULL || OidIsValid(target))
 		(void) mls_place_storage(server, user);

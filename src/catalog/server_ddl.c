@@ -13,6 +13,7 @@
 #include "access/table.h"
 #include "catalog/function_server.h"
 #include "catalog/mapping_ddl.h"
+#include "catalog/named_server.h"
 #include "catalog/objectaccess.h"
 #include "catalog/option.h"
 #include "catalog/pg_foreign_server.h"
@@ -48,7 +49,7 @@ check_log(Form_pg_foreign_server form, List *options, bool altered)
 		mls_log_rates_notice(&server);
 }
 
-/* Raise unless the server in tuple has a type of ours, and the options that type needs. */
+/* Raise unless the server in tuple has a type of ours, and the options that type needs; bind it to others, and others to it. */
 static void
 check_server(Relation rel, HeapTuple tuple, bool altered)
 {
@@ -77,6 +78,8 @@ check_server(Relation rel, HeapTuple tuple, bool altered)
 	options_text = heap_getattr(tuple, Anum_pg_foreign_server_srvoptions, RelationGetDescr(rel), &isnull);
 	options = isnull ? NIL : untransformRelOptions(options_text);
 	mls_option_check_type(name, type, options);
+	mls_named_server_bind(form->oid, options);
+	mls_named_server_follow(form->oid, type, name);
 	if (type == MLS_SERVER_ONLINE)
 	{
 		check_log(form, options, altered);

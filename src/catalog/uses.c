@@ -19,25 +19,33 @@
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 
 static object_access_hook_type next_object_access_hook;
 static ProcessUtility_hook_type next_utility_hook;
 static bool extension_goes; /* the running statement drops what uses servers as well */
 
-/* Names of what a statement finds, one of our tables' users a row; NULL when there are none. palloc'd. */
+/*
+ * Names of what a statement finds, one of our tables' users a row; NULL when there are none. palloc'd. Whatever the
+ * transaction's isolation, it sees what was committed before the lock that is held on the server or role was had.
+ */
 static char *
 find_uses(const char *sql, Oid *types, Datum *values, int nargs)
 {
 	MemoryContext context = CurrentMemoryContext;
+	MlsLedger ledger;
 	char *uses;
 
-	SPI_connect();
-	mls_ledger_execute(psprintf("SELECT string_agg(used_by, ', ') FROM (%s) AS u (used_by)", sql), nargs, types, values,
-					   NULL);
-	uses = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	sql = psprintf("SELECT string_agg(used_by, ', ') FROM (%s) AS u (used_by)", sql);
+	PushActiveSnapshot(GetLatestSnapshot());
+	mls_ledger_open(&ledger);
+	if (SPI_execute_with_args(sql, nargs, types, values, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not run \"%s\"", sql);
+	uses = mls_ledger_text(0, 1);
 	if (uses != NULL)
 		uses = MemoryContextStrdup(context, uses);
-	SPI_finish();
+	mls_ledger_close(&ledger);
+	PopActiveSnapshot();
 	return uses;
 }
 
@@ -47,16 +55,16 @@ check_server(Oid serverid)
 	const char *name = GetForeignServer(serverid)->servername;
 	Oid types[] = {TEXTOID, OIDOID};
 	Datum values[] = {CStringGetTextDatum(name), ObjectIdGetDatum(serverid)};
-	char *uses =
-		find_uses("(SELECT 'stream ' || quote_ident(name) FROM ml_score.stream WHERE server = $1 ORDER BY name) "
-				  "UNION ALL (SELECT 'batch job ' || id FROM ml_score.batch_job WHERE server = $1 "
-				  "AND state NOT IN ('completed', 'failed', 'cancelled') ORDER BY id) "
-				  "UNION ALL (SELECT 'action ' || quote_ident(name) || ' of monitor ' || quote_ident(monitor) "
-				  "FROM ml_score.monitor_action WHERE webhook = $1 OR batch ->> 'server' = $1 ORDER BY id) "
-				  "UNION ALL SELECT 'forwarding of runs' FROM ml_score.run_destination WHERE server = $1 "
-				  "UNION ALL SELECT 'events in ml_score.outbox' WHERE EXISTS "
-				  "(SELECT FROM ml_score.outbox_event WHERE server = $2 AND failed_at IS NULL)",
-				  types, values, lengthof(values));
+	char *uses = find_uses("(SELECT 'stream ' || quote_ident(name) FROM ml_score.stream "
+						   "WHERE server = $1 OR format_options ->> 'registry' = $1 ORDER BY name) "
+						   "UNION ALL (SELECT 'batch job ' || id FROM ml_score.batch_job WHERE server = $1 "
+						   "AND state NOT IN ('completed', 'failed', 'cancelled') ORDER BY id) "
+						   "UNION ALL (SELECT 'action ' || quote_ident(name) || ' of monitor ' || quote_ident(monitor) "
+						   "FROM ml_score.monitor_action WHERE webhook = $1 OR batch ->> 'server' = $1 ORDER BY id) "
+						   "UNION ALL SELECT 'forwarding of runs' FROM ml_score.run_destination WHERE server = $1 "
+						   "UNION ALL SELECT 'events in ml_score.outbox' WHERE EXISTS "
+						   "(SELECT FROM ml_score.outbox_event WHERE server = $2 AND failed_at IS NULL)",
+						   types, values, lengthof(values));
 
 	if (uses != NULL)
 		ereport(
@@ -148,6 +156,8 @@ rename_server(const char *from, const char *to)
 {
 	static const char *const statements[] = {
 		"UPDATE ml_score.stream SET server = $2, version = version + 1 WHERE server = $1",
+		"UPDATE ml_score.stream SET format_options['registry'] = to_jsonb($2), version = version + 1 "
+		"WHERE format_options ->> 'registry' = $1",
 		"UPDATE ml_score.batch_job SET server = $2 WHERE server = $1",
 		"UPDATE ml_score.monitor_action SET webhook = $2 WHERE webhook = $1",
 		"UPDATE ml_score.monitor_action SET batch['server'] = to_jsonb($2) WHERE batch ->> 'server' = $1",

@@ -95,6 +95,7 @@ mls_forward_runs(PG_FUNCTION_ARGS)
 	int64 added = 0;
 
 	mls_worker_require("forwarded runs");
+	mls_server_keep(name);
 	mls_forward_check(name, userid);
 	check_server(name);
 	mls_ledger_open(&ledger);

@@ -71,9 +71,11 @@ warn_of_no_credential(const MlsServer *server, Oid userid)
 static void
 check_server(const char *name, Oid owner)
 {
-	Oid serverid = mls_server_oid_for(name, MLS_SERVER_EVENTHUBS);
 	MlsServer *server;
+	Oid serverid;
 
+	mls_server_keep(name);
+	serverid = mls_server_oid_for(name, MLS_SERVER_EVENTHUBS);
 	if (object_aclcheck(ForeignServerRelationId, serverid, owner, ACL_USAGE) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_SERVER, name);
 	server = mls_server_load(serverid);

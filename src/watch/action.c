@@ -175,8 +175,10 @@ mls_action_webhook(const char *name, Oid userid)
 static void
 check_webhook(const char *name, Oid userid)
 {
-	MlsServer *server = mls_action_webhook(name, userid);
+	MlsServer *server;
 
+	mls_server_keep(name);
+	server = mls_action_webhook(name, userid);
 	if (mls_credential_has_option(server, userid, "secret"))
 		return;
 	ereport(WARNING, errcode(ERRCODE_WARNING),
@@ -192,6 +194,7 @@ check_batch(const MlsMonitor *monitor, Jsonb *arguments)
 	JsonbValue *server = NULL;
 	JsonbValue buffer;
 	MlsAsOwner before;
+	char *name;
 
 	if (JB_ROOT_IS_OBJECT(arguments))
 		server = getKeyJsonValueFromContainer(&arguments->root, "server", strlen("server"), &buffer);
@@ -200,7 +203,9 @@ check_batch(const MlsMonitor *monitor, Jsonb *arguments)
 				errmsg("\"batch\" must be an object that names a server"),
 				errhint("It has the arguments of ml_score.submit_batch, such as {\"server\": \"train\", \"input\": "
 						"\"azureml://...\"}."));
-	(void) mls_place_server(pnstrdup(server->val.string.val, server->val.string.len), monitor->owner);
+	name = pnstrdup(server->val.string.val, server->val.string.len);
+	mls_server_keep(name);
+	(void) mls_place_server(name, monitor->owner);
 	mls_monitor_become_owner(monitor, &before);
 	SPI_connect();
 	(void) SPI_prepare(mls_action_batch_call(arguments), 0, NULL);
