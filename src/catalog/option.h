@@ -29,6 +29,9 @@ extern char *mls_server_type_list(void);
  */
 extern void mls_option_read(MlsServer *server, List *options);
 
+/* Have the texts of a server's options point to copies in the current context. */
+extern void mls_option_copy_texts(MlsServer *server);
+
 /*
  * Raise unless every option, and the value of auth, fits a server of this type, and the option that the type needs is
  * there. What the wrapper's validator cannot do, which is not told the type. name: for the message.

@@ -189,6 +189,12 @@ static const MlsOption option_table[] = {
 };
 
 const MlsOption *
+mls_option_at(int i)
+{
+	return i < lengthof(option_table) ? &option_table[i] : NULL;
+}
+
+const MlsOption *
 mls_option_find(const char *name)
 {
 	if (strncmp(name, MLS_PROPERTY_PREFIX, strlen(MLS_PROPERTY_PREFIX)) == 0)

@@ -71,6 +71,9 @@ extern const MlsTypeRule mls_type_rules[];
 extern const MlsOptionWord mls_auth_words[];
 extern const MlsOptionWord mls_credential_words[];
 
+/* The options in their order; NULL past the last. */
+extern const MlsOption *mls_option_at(int i);
+
 /* The option of this name, or NULL. */
 extern const MlsOption *mls_option_find(const char *name);
 

@@ -270,24 +270,12 @@ mls_option_parse(const MlsOption *option, char *value)
 	return result;
 }
 
-static void
-store_value(MlsServer *server, const MlsOption *option, const MlsOptionValue *value)
+/* Is the field in MlsServer a char *? */
+static bool
+is_text(const MlsOption *option)
 {
-	void *field = (char *) server + option->offset;
-
 	switch (option->kind)
 	{
-		case MLS_KIND_COUNT:
-		case MLS_KIND_AUTO_OR_COUNT:
-		case MLS_KIND_DURATION:
-		case MLS_KIND_MINUTES:
-		case MLS_KIND_SIZE:
-		case MLS_KIND_ENUM:
-			*(int *) field = value->number;
-			break;
-		case MLS_KIND_REAL:
-			*(double *) field = value->real;
-			break;
 		case MLS_KIND_URL:
 		case MLS_KIND_PROXY_URL:
 		case MLS_KIND_FILE:
@@ -302,10 +290,46 @@ store_value(MlsServer *server, const MlsOption *option, const MlsOptionValue *va
 		case MLS_KIND_ARM_ID:
 		case MLS_KIND_SECRET:
 		case MLS_KIND_PEM:
-			*(char **) field = value->text;
-			break;
+			return true;
+		case MLS_KIND_COUNT:
+		case MLS_KIND_AUTO_OR_COUNT:
+		case MLS_KIND_REAL:
+		case MLS_KIND_DURATION:
+		case MLS_KIND_MINUTES:
+		case MLS_KIND_SIZE:
+		case MLS_KIND_ENUM:
 		case MLS_KIND_PROPERTY:
-			break; /* mls_option_read has its name */
+			break;
+	}
+	return false;
+}
+
+static void
+store_value(MlsServer *server, const MlsOption *option, const MlsOptionValue *value)
+{
+	void *field = (char *) server + option->offset;
+
+	if (option->kind == MLS_KIND_PROPERTY)
+		return; /* mls_option_read has its name */
+	if (is_text(option))
+		*(char **) field = value->text;
+	else if (option->kind == MLS_KIND_REAL)
+		*(double *) field = value->real;
+	else
+		*(int *) field = value->number;
+}
+
+void
+mls_option_copy_texts(MlsServer *server)
+{
+	const MlsOption *option;
+
+	for (int i = 0; (option = mls_option_at(i)) != NULL; i++)
+	{
+		char **field = (char **) ((char *) server + option->offset);
+
+		if (option->place == MLS_OPTION_OF_SERVER && is_text(option) && *field != NULL)
+			*field = pstrdup(*field);
 	}
 }
 

@@ -245,34 +245,10 @@ MlsServer *
 mls_server_copy(const MlsServer *server)
 {
 	MlsServer *copy = palloc(sizeof(MlsServer));
-	char **strings[] = {&copy->name,
-						&copy->url,
-						&copy->swagger_url,
-						&copy->deployment,
-						&copy->canary_deployment,
-						&copy->authority_host,
-						&copy->authority_ca_file,
-						&copy->scope,
-						&copy->identity_client_id,
-						&copy->identity_object_id,
-						&copy->identity_resource_id,
-						&copy->endpoint_id,
-						&copy->management_url,
-						&copy->ca_file,
-						&copy->proxy,
-						&copy->storage,
-						&copy->input_uri,
-						&copy->output_uri,
-						&copy->jobs_url,
-						&copy->workspace_url,
-						&copy->account,
-						&copy->arm_id,
-						&copy->bootstrap_servers};
 
 	*copy = *server;
-	for (int i = 0; i < lengthof(strings); i++)
-		if (*strings[i] != NULL)
-			*strings[i] = pstrdup(*strings[i]);
+	copy->name = pstrdup(server->name);
+	mls_option_copy_texts(copy);
 	copy->kafka_properties = copyObject(server->kafka_properties);
 	return copy;
 }

@@ -11,6 +11,7 @@
 #define MLS_EVENT_H
 
 #include "access/tupdesc.h"
+#include "catalog/server.h"
 #include "utils/jsonb.h"
 
 /* How events are laid out, and the columns that they fill. */
@@ -77,6 +78,12 @@ extern MlsEventStatus mls_event_decode(MlsEventDecoder *decoder, const char *bod
  * used, is remembered: events that want it are bad.
  */
 extern void mls_event_fetch_schema(MlsEventDecoder *decoder);
+
+/*
+ * The server of TYPE 'registry' that an option names; palloc'd. Raises UNDEFINED_OBJECT, WRONG_OBJECT_TYPE, and
+ * INSUFFICIENT_PRIVILEGE when userid may not use it. Needs a transaction.
+ */
+extern MlsServer *mls_event_registry(const char *name, Oid userid);
 
 /*
  * The columns that a text like 'id bigint, at timestamptz' declares, as a descriptor (not blessed). Raises what CREATE

@@ -56,8 +56,8 @@ parse_given(const char *schema)
 	return node;
 }
 
-static MlsServer *
-load_registry(const char *name, Oid userid)
+MlsServer *
+mls_event_registry(const char *name, Oid userid)
 {
 	MlsServer *server = mls_server_load(mls_server_oid_for(name, MLS_SERVER_REGISTRY));
 	AclResult acl = object_aclcheck(ForeignServerRelationId, server->serverid, userid, ACL_USAGE);
@@ -81,7 +81,7 @@ mls_event_avro_prepare(MlsEventDecoder *decoder)
 		avro->given = parse_given(options->schema);
 	if (options->registry)
 	{
-		avro->registry = load_registry(options->registry, decoder->userid);
+		avro->registry = mls_event_registry(options->registry, decoder->userid);
 		avro->endpoint = mls_endpoint_open(avro->registry, decoder->userid);
 		avro->cxt = AllocSetContextCreate(decoder->cxt, "ml_score avro schemas", ALLOCSET_SMALL_SIZES);
 		avro->schemas = palloc(MAX_SCHEMAS * sizeof(RegisteredSchema));

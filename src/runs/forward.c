@@ -101,8 +101,8 @@ mls_forward_runs(PG_FUNCTION_ARGS)
 	mls_ledger_open(&ledger);
 	mls_run_lock_all();
 	id = Int64GetDatum(destination_of(name, userid));
-	if (PG_GETARG_BOOL(1))
 	mls_ledger_run(&take_destination, &id, NULL);
+	if (PG_GETARG_BOOL(1))
 		added = (int64) mls_ledger_run(&add_past, &id, NULL);
 	mls_ledger_close(&ledger);
 	mls_worker_wake_at_commit();

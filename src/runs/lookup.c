@@ -180,7 +180,6 @@ ask(void *arg)
 {
 	Round *round = arg;
 	MemoryContext cxt = CurrentMemoryContext;
-
 	MlsPrefetch *prefetch;
 
 	mls_worker_begin();

@@ -165,8 +165,8 @@ length_arg(FunctionCallInfo fcinfo, int arg, int64 min)
 	Interval *interval = PG_GETARG_INTERVAL_P(arg);
 	int64 length = interval->day * USECS_PER_DAY + interval->time;
 
-	if (interval->month != 0 || abs(interval->day) > LONGEST_WINDOW_DAYS || length < min ||
-		length > LONGEST_WINDOW_DAYS * USECS_PER_DAY)
+	if (interval->month != 0 || interval->day < -LONGEST_WINDOW_DAYS || interval->day > LONGEST_WINDOW_DAYS ||
+		length < min || length > LONGEST_WINDOW_DAYS * USECS_PER_DAY)
 		raise_bad_argument(arg, DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(interval))),
 						   psprintf("The value must be an interval without months, from %g seconds to %d days.",
 									min / 1e6, LONGEST_WINDOW_DAYS));

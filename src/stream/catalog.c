@@ -12,20 +12,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
-char *
-mls_stream_home_name(void)
-{
-	return psprintf(UINT64_FORMAT "/%u", GetSystemIdentifier(), MyDatabaseId);
-}
-
-PG_FUNCTION_INFO_V1(mls_stream_home);
-
-PGDLLEXPORT Datum
-mls_stream_home(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_TEXT_P(cstring_to_text(mls_stream_home_name()));
-}
-
 /* Columns of the running SPI's first row. */
 static char *
 text_column(int n)
@@ -88,7 +74,6 @@ read_stream(MlsStream *stream)
 	stream->columns = text_column(7);
 	stream->query = text_column(8);
 	stream->format = text_column(9);
-	stream->elsewhere = strcmp(text_column(23), "t") == 0;
 	options = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 10, &isnull);
 	stream->format_options = isnull ? NULL : DatumGetJsonbPCopy(options);
 	stream->consumer_group = text_column(11);
@@ -103,6 +88,7 @@ read_stream(MlsStream *stream)
 	stream->search_path = text_column(20);
 	stream->state = text_column(21);
 	stream->version = int64_column(22);
+	stream->elsewhere = strcmp(text_column(23), "t") == 0;
 }
 
 /* Everything that read_stream palloc'd, in the caller's context. */
@@ -128,6 +114,19 @@ copy_stream(const MlsStream *from, MemoryContext context)
 	}
 	MemoryContextSwitchTo(old);
 	return stream;
+}
+
+char *
+mls_stream_registry(const MlsStream *stream)
+{
+	JsonbValue buffer;
+	JsonbValue *name = NULL;
+
+	if (stream->format_options != NULL && JB_ROOT_IS_OBJECT(stream->format_options))
+		name = getKeyJsonValueFromContainer(&stream->format_options->root, "registry", strlen("registry"), &buffer);
+	if (name == NULL || name->type != jbvString)
+		return NULL;
+	return pnstrdup(name->val.string.val, name->val.string.len);
 }
 
 MlsStream *
@@ -168,6 +167,19 @@ mls_stream_load_own(const char *name)
 	if (!has_privs_of_role(GetUserId(), stream->owner))
 		ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("must be owner of stream \"%s\"", name));
 	return stream;
+}
+
+MlsStream *
+mls_stream_lock_own(const char *name)
+{
+	Oid types[] = {TEXTOID};
+	Datum values[] = {CStringGetTextDatum(name)};
+
+	mls_stream_load_own(name);
+	SPI_connect();
+	mls_ledger_execute("SELECT FROM ml_score.stream WHERE name = $1 FOR NO KEY UPDATE", 1, types, values, NULL);
+	SPI_finish();
+	return mls_stream_load_own(name);
 }
 
 MlsStreamPosition *
@@ -231,16 +243,38 @@ mls_stream_add_positions(const char *name, const MlsStreamPosition *positions, i
 	SPI_finish();
 }
 
-void
-mls_stream_stop(const char *name, const char *reason)
+bool
+mls_stream_keep(const MlsStream *stream)
 {
-	Oid types[] = {TEXTOID, TEXTOID};
-	Datum values[] = {CStringGetTextDatum(name), CStringGetTextDatum(reason)};
+	Oid types[] = {TEXTOID, INT8OID};
+	Datum values[] = {CStringGetTextDatum(stream->name), Int64GetDatum(stream->id)};
+	bool kept = false;
+
+	SPI_connect();
+	mls_ledger_execute("SELECT version, xmin FROM ml_score.stream WHERE name = $1 AND id = $2 FOR SHARE",
+					   lengthof(types), types, values, NULL);
+	if (SPI_processed == 1)
+	{
+		bool isnull;
+		Datum xmin = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull);
+
+		kept = int64_column(1) == stream->version || TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
+	}
+	SPI_finish();
+	return kept;
+}
+
+void
+mls_stream_stop(const MlsStream *stream, const char *reason)
+{
+	Oid types[] = {TEXTOID, TEXTOID, INT8OID, INT8OID};
+	Datum values[] = {CStringGetTextDatum(stream->name), CStringGetTextDatum(reason), Int64GetDatum(stream->id),
+					  Int64GetDatum(stream->version)};
 
 	SPI_connect();
 	mls_ledger_execute("UPDATE ml_score.stream SET state = 'stopped', stop_reason = $2, version = version + 1 "
-					   "WHERE name = $1 AND state = 'running'",
-					   2, types, values, NULL);
+					   "WHERE name = $1 AND state = 'running' AND id = $3 AND version = $4",
+					   lengthof(types), types, values, NULL);
 	SPI_finish();
 	mls_worker_wake_at_commit();
 }

@@ -23,7 +23,7 @@ change_stream(const char *name, const char *sql, const char *second)
 	Oid types[] = {TEXTOID, TEXTOID};
 	Datum values[] = {CStringGetTextDatum(name), CStringGetTextDatum(second)};
 
-	mls_stream_load_own(name);
+	mls_stream_lock_own(name);
 	SPI_connect();
 	mls_ledger_execute(sql, 2, types, values, NULL);
 	SPI_finish();
@@ -51,7 +51,7 @@ mls_resume_stream(PG_FUNCTION_ARGS)
 	MlsStream *stream;
 
 	mls_worker_require("streams");
-	stream = mls_stream_load_own(name);
+	stream = mls_stream_lock_own(name);
 	stream->state = "running";
 	mls_stream_check_workers(stream);
 	change_stream(name,
@@ -101,7 +101,7 @@ mls_drop_stream(PG_FUNCTION_ARGS)
 {
 	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 
-	dropped_id = mls_stream_load_own(name)->id;
+	dropped_id = mls_stream_lock_own(name)->id;
 	change_stream(name, "DELETE FROM ml_score.stream WHERE name = $1 AND $2 IS NOT NULL", "");
 	PG_RETURN_VOID();
 }

@@ -83,12 +83,22 @@ check_server(const char *name, Oid owner)
 	warn_of_no_credential(server, owner);
 }
 
+/* The schema registry stays, too, if the stream's format has one. */
+static void
+keep_registry(const MlsStream *stream)
+{
+	char *name = mls_stream_registry(stream);
+
+	if (name != NULL)
+		mls_server_keep(name);
+}
+
 /* The target's name with its schema, so that it means the same to every session. */
 static char *
 canonical_target(char *name)
 {
 	RangeVar *range = makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(name)));
-	Oid relid = RangeVarGetRelid(range, NoLock, false);
+	Oid relid = RangeVarGetRelid(range, AccessShareLock, false); /* lest it be dropped meanwhile */
 
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
 }
@@ -183,6 +193,7 @@ mls_create_stream(PG_FUNCTION_ARGS)
 	stream.state = PG_GETARG_BOOL(MLS_ARG_PAUSED) ? "paused" : "running";
 	mls_stream_arg_take(fcinfo, &stream);
 	check_server(stream.server, stream.owner);
+	keep_registry(&stream);
 	check_statement(&stream);
 	if (stream.target != NULL)
 		stream.target = canonical_target(stream.target);
@@ -253,6 +264,7 @@ check_content(FunctionCallInfo fcinfo, MlsStream *stream)
 	int context;
 
 	settle_statement(fcinfo, stream);
+	keep_registry(stream);
 	if (!PG_ARGISNULL(MLS_ARG_TARGET) || !PG_ARGISNULL(MLS_ARG_COLUMNS) || !PG_ARGISNULL(MLS_ARG_QUERY))
 		stream->search_path = pstrdup(namespace_search_path);
 	mls_guc_set_for_level("search_path", stream->search_path);
@@ -261,20 +273,6 @@ check_content(FunctionCallInfo fcinfo, MlsStream *stream)
 	mls_row_maker_check(stream);
 	SetUserIdAndSecContext(userid, context);
 	AtEOXact_GUC(false, level);
-}
-
-/* The caller's stream, which nobody else changes from here on. */
-static MlsStream *
-load_and_lock(const char *name)
-{
-	Oid types[] = {TEXTOID};
-	Datum values[] = {CStringGetTextDatum(name)};
-
-	mls_stream_load_own(name);
-	SPI_connect();
-	mls_ledger_execute("SELECT FROM ml_score.stream WHERE name = $1 FOR NO KEY UPDATE", 1, types, values, NULL);
-	SPI_finish();
-	return mls_stream_load_own(name);
 }
 
 static void
@@ -300,7 +298,7 @@ mls_alter_stream(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(MLS_ARG_NAME))
 		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"name\" must not be null"));
-	stream = load_and_lock(text_to_cstring(PG_GETARG_TEXT_PP(MLS_ARG_NAME)));
+	stream = mls_stream_lock_own(text_to_cstring(PG_GETARG_TEXT_PP(MLS_ARG_NAME)));
 	refuse_fixed_arguments(fcinfo, stream);
 	mls_stream_arg_take(fcinfo, stream);
 	if (!PG_ARGISNULL(MLS_ARG_OWNER))

@@ -10,6 +10,7 @@
 #include "miscadmin.h"
 #include "stream/store.h"
 #include "stream/window.h"
+#include "subtransaction.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -109,56 +110,57 @@ settle(const Letters *letters, const MlsStoreResult *result)
 	return n;
 }
 
-static void
-store_letters(MlsRowMaker *rows, const Letters *letters, MlsStoreResult *result)
+/* What is to be stored, and what became of it. */
+typedef struct Storing
 {
-	MemoryContext context = CurrentMemoryContext;
+	MlsRowMaker *rows;
+	const Letters *letters;
+	MlsStoreResult result;
+} Storing;
 
-	for (volatile int tries = 0;; tries++)
+static void
+store_once(void *arg)
+{
+	Storing *storing = arg;
+	const Letters *letters = storing->letters;
+
+	if (mls_row_maker_stream(storing->rows)->window != NULL)
+		mls_window_store(storing->rows, letters->events, letters->count, &storing->result);
+	else
+		mls_store(storing->rows, letters->events, letters->count, true, &storing->result);
+}
+
+/* Store the letters, with each schema that they want fetched in between. */
+static void
+store_letters(Storing *storing)
+{
+	ErrorData *error;
+
+	for (int tries = 0; (error = mls_try(store_once, storing)) != NULL; tries++)
 	{
-		ErrorData *volatile error = NULL;
-
-		PG_TRY();
-		{
-			if (mls_row_maker_stream(rows)->window != NULL)
-				mls_window_store(rows, letters->events, letters->count, result);
-			else
-				mls_store(rows, letters->events, letters->count, true, result);
-		}
-		PG_CATCH();
-		{
-			if (!result->wants_schema || tries > letters->count)
-				PG_RE_THROW();
-			MemoryContextSwitchTo(context);
-			error = CopyErrorData();
-			FlushErrorState();
-		}
-		PG_END_TRY();
-		if (error == NULL)
-			return;
-		mls_event_fetch_schema(mls_row_maker_decoder(rows));
+		if (!storing->result.wants_schema || tries > storing->letters->count)
+			ReThrowError(error);
+		mls_event_fetch_schema(mls_row_maker_decoder(storing->rows));
 	}
 }
 
 static int64
 replay(const MlsStream *stream, ArrayType *ids)
 {
-	MlsRowMaker *rows = mls_row_maker_create(stream);
+	Letters letters;
+	Storing storing = {.rows = mls_row_maker_create(stream), .letters = &letters};
 	int64 replayed = 0;
 	int64 after = 0;
-	Letters letters;
 
 	do
 	{
-		MlsStoreResult result;
-
 		CHECK_FOR_INTERRUPTS();
 		SPI_connect();
 		read_letters(stream->name, ids, after, &letters);
 		if (letters.count > 0)
 		{
-			store_letters(rows, &letters, &result);
-			replayed += settle(&letters, &result);
+			store_letters(&storing);
+			replayed += settle(&letters, &storing.result);
 			after = letters.ids[letters.count - 1];
 		}
 		SPI_finish();

@@ -69,11 +69,17 @@ extern const MlsWorkerKind mls_stream_kind;
 /* From _PG_init. */
 extern void mls_stream_init(void);
 
+/* The server that its format's option "registry" names; palloc'd. NULL: none. */
+extern char *mls_stream_registry(const MlsStream *stream);
+
 /* The named stream; palloc'd. NULL if missing_ok, else raises UNDEFINED_OBJECT. Needs no privileges. */
 extern MlsStream *mls_stream_load(const char *name, bool missing_ok);
 
 /* The same with the caller a member of its owner; else raises INSUFFICIENT_PRIVILEGE. */
 extern MlsStream *mls_stream_load_own(const char *name);
+
+/* The same, and nobody else changes it until the transaction's end. */
+extern MlsStream *mls_stream_lock_own(const char *name);
 
 /* Positions of all partitions of the stream that are known; palloc'd in the caller's context. */
 extern MlsStreamPosition *mls_stream_positions(const char *name, int *count);
@@ -84,8 +90,17 @@ extern MlsStreamPosition *mls_stream_positions(const char *name, int *count);
  */
 extern void mls_stream_add_positions(const char *name, const MlsStreamPosition *positions, int count, bool growing);
 
-/* Have the stream not run any more, for reason. In a transaction; its workers are told at commit. */
-extern void mls_stream_stop(const char *name, const char *reason);
+/*
+ * In a worker's transaction: nobody changes the stream until its end. False when somebody has, since the worker read it,
+ * or dropped it; what this very transaction has changed does not count.
+ */
+extern bool mls_stream_keep(const MlsStream *stream);
+
+/*
+ * Have the stream not run any more, for reason; unless it was changed since the worker read it. In a transaction; its
+ * workers are told at commit.
+ */
+extern void mls_stream_stop(const MlsStream *stream, const char *reason);
 
 /* Has its own query dropped the stream, in the running transaction? */
 extern bool mls_stream_dropped_here(const MlsStream *stream);
@@ -95,8 +110,5 @@ extern int64 mls_stream_purge(Interval *older_than, const char *stream);
 
 /* "earliest", "latest"; else stop. */
 extern MlsOutOfRange mls_stream_parse_out_of_range(const char *word);
-
-/* Names this database of this server. */
-extern char *mls_stream_home_name(void);
 
 #endif

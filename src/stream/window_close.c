@@ -295,7 +295,7 @@ give_up(CloseRun *run, TimestampTz end, ErrorData *error)
 	fault.reason = psprintf("window ending at %s: %s", timestamptz_to_str(end), error->message);
 	if (!run->stream->dead_letters)
 	{
-		mls_stream_stop(run->stream->name, fault.reason);
+		mls_stream_stop(run->stream, fault.reason);
 		return MLS_WINDOW_STOPPED;
 	}
 	visit_window(run, end, bury_event, &fault);

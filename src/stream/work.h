@@ -86,11 +86,17 @@ extern bool mls_work_is_another(const MlsShare *share, const rd_kafka_message_t 
 /* The hub no longer has (or not yet) what comes next in a partition: do what the stream is told to. */
 extern void mls_work_leave_range(MlsStreamWork *w, MlsShare *share);
 
-/* Have w->rows fit the target as it is. In a transaction. */
-extern void mls_work_prepare_rows(MlsStreamWork *w);
+/*
+ * Begin a transaction in which w->rows fit the target as it is, in w->batch_context. What a schema registry's credential
+ * needs of the network is fetched before.
+ */
+extern void mls_work_begin_with_rows(MlsStreamWork *w);
 
 /* Store the micro-batch in one transaction: rows, dead letters, offsets. Then it is empty. */
 extern void mls_work_store(MlsStreamWork *w);
+
+/* In the transaction that stores, when all is: end the process if the stream is not this worker's any more. */
+extern void mls_work_end_if_changed(MlsStreamWork *w);
 
 /* As mls_store, of a stream with windows. */
 extern void mls_work_store_for_windows(MlsStreamWork *w, MlsStoreResult *result);

@@ -199,10 +199,16 @@ longest_wait(const MlsStreamWork *w)
 
 /* One round: fetch, store what is due, wait for more. */
 static void
-work(MlsStreamWork *w)
+work(void *arg)
 {
+	MlsStreamWork *w = arg;
 	bool fetched;
 
+	if (w->stream == NULL)
+	{
+		load_stream(w);
+		mls_work_load_shares(w);
+	}
 	if (w->consumer == NULL)
 		open_consumer(w);
 	check_hub(w);
@@ -237,25 +243,13 @@ work(MlsStreamWork *w)
 	}
 }
 
-/* Have the schema fetched that the decoder wants, now that no transaction is open. NULL, or what went wrong. */
-static ErrorData *
-fetch_schema(MlsStreamWork *w)
+/* Have the schema fetched that the decoder wants, now that no transaction is open. */
+static void
+fetch_schema(void *arg)
 {
-	ErrorData *volatile error = NULL;
+	MlsStreamWork *w = arg;
 
-	w->batch->wants_schema = false;
-	PG_TRY();
-	{
-		mls_event_fetch_schema(mls_row_maker_decoder(w->rows));
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(w->batch_context);
-		error = CopyErrorData();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	return error;
+	mls_event_fetch_schema(mls_row_maker_decoder(w->rows));
 }
 
 /* Something raised: show it, and decide what to do before the next try. */
@@ -267,7 +261,8 @@ recover(MlsStreamWork *w, ErrorData *error)
 	w->batch->committing = false;
 	if (w->batch->wants_schema)
 	{
-		error = fetch_schema(w);
+		w->batch->wants_schema = false;
+		error = mls_worker_try(fetch_schema, w, w->batch_context);
 		if (error == NULL)
 			return;
 	}
@@ -279,7 +274,7 @@ recover(MlsStreamWork *w, ErrorData *error)
 	}
 	mls_work_show_state(w, MLS_STREAM_WAITING);
 	mls_work_show_error(w, error->message);
-	ereport(LOG, errmsg("ml_score stream \"%s\" waits: %s", w->stream->name, error->message));
+	ereport(LOG, errmsg("ml_score stream \"%s\" waits: %s", w->worker->name, error->message));
 	if (error->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE || w->batch->count == 0)
 		close_consumer(w); /* begin anew from what is committed */
 	w->rows = NULL;
@@ -287,33 +282,15 @@ recover(MlsStreamWork *w, ErrorData *error)
 	mls_worker_sleep(w->backoff_ms, wait_to_retry);
 }
 
-/* work(), with errors caught. */
+/* work(), with errors caught. What a try that failed has left is given back even if its events are kept for the next. */
 static void
 work_guarded(MlsStreamWork *w)
 {
-	ErrorData *volatile error = NULL;
+	ErrorData *error = mls_worker_try(work, w, w->batch_context);
 
-	PG_TRY();
-	{
-		if (w->stream == NULL)
-		{
-			load_stream(w);
-			mls_work_load_shares(w);
-		}
-		work(w);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(w->batch_context);
-		error = CopyErrorData();
-		FlushErrorState();
-		mls_worker_abort();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(w->batch_context);
 	if (error != NULL)
 		recover(w, error);
-	if (w->batch->count == 0)
+	if (error != NULL || w->batch->count == 0)
 		MemoryContextReset(w->batch_context);
 }
 

@@ -226,7 +226,7 @@ mls_work_leave_range(MlsStreamWork *w, MlsShare *share)
 						  share->partition, w->stream->topic, share->next_offset, low, high);
 	mls_worker_begin();
 	if (w->stream->out_of_range == MLS_OUT_OF_RANGE_STOP)
-		mls_stream_stop(w->stream->name, reason);
+		mls_stream_stop(w->stream, reason);
 	else
 	{
 		position.next_offset = w->stream->out_of_range == MLS_OUT_OF_RANGE_EARLIEST ? low : high;

@@ -3,23 +3,39 @@
  */
 #include "stream/work.h"
 
+#include "auth/prefetch.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
 #include "utils/memutils.h"
 
-void
-mls_work_prepare_rows(MlsStreamWork *w)
+/* In a transaction, in which nothing was done yet: have another one for which the registry's credential is at hand. */
+static void
+begin_with_credential(MlsStreamWork *w, const char *registry)
 {
-	MemoryContext old;
+	MlsPrefetch *prefetch = mls_prefetch_plan(mls_event_registry(registry, w->stream->owner), w->stream->owner);
 
+	mls_worker_commit();
+	mls_prefetch_run(prefetch);
+	mls_worker_begin();
+}
+
+void
+mls_work_begin_with_rows(MlsStreamWork *w)
+{
+	char *registry = mls_stream_registry(w->stream);
+
+	mls_worker_begin();
+	MemoryContextSwitchTo(w->batch_context);
 	if (w->rows != NULL && !mls_row_maker_outdated(w->rows))
 		return;
 	w->rows = NULL;
+	if (registry != NULL)
+		begin_with_credential(w, registry);
 	MemoryContextReset(w->rows_context);
-	old = MemoryContextSwitchTo(w->rows_context);
+	MemoryContextSwitchTo(w->rows_context);
 	w->rows = mls_row_maker_create(w->stream);
-	MemoryContextSwitchTo(old);
+	MemoryContextSwitchTo(w->batch_context);
 }
 
 /* What the micro-batch does to this worker's partitions, in their order. palloc'd. */
@@ -65,20 +81,26 @@ stop_at_fault(MlsStreamWork *w, const MlsStoreResult *result)
 						  result->faults[i].reason);
 		mls_worker_abort();
 		mls_worker_begin();
-		mls_stream_stop(w->stream->name, reason);
+		mls_stream_stop(w->stream, reason);
 		mls_worker_commit();
 		ereport(LOG, errmsg("ml_score stream \"%s\" stopped: %s", w->stream->name, reason));
 		proc_exit(0);
 	}
 }
 
-/* Its own query has dropped the stream: what that did is to be, and there are no offsets to be moved any more. */
-static void
-end_if_dropped(MlsStreamWork *w)
+/*
+ * What its own query has dropped is dropped: that is to be, and there are no offsets to be moved any more. What somebody else
+ * has changed (its owner, say) is another worker's to store: this one has yet to hear that it is to end.
+ */
+void
+mls_work_end_if_changed(MlsStreamWork *w)
 {
-	if (!mls_stream_dropped_here(w->stream))
+	if (mls_stream_dropped_here(w->stream))
+		mls_worker_commit();
+	else if (!mls_stream_keep(w->stream))
+		mls_worker_abort();
+	else
 		return;
-	mls_worker_commit();
 	proc_exit(0);
 }
 
@@ -89,10 +111,8 @@ store_in_transaction(MlsStreamWork *w)
 	MlsStoreResult result = {0};
 	MlsOffsetMove *moves;
 
-	mls_worker_begin();
-	MemoryContextSwitchTo(w->batch_context);
+	mls_work_begin_with_rows(w);
 	pgstat_report_activity(STATE_RUNNING, psprintf("storing %d events", w->batch->count));
-	mls_work_prepare_rows(w);
 	PG_TRY();
 	{
 		if (w->stream->window != NULL)
@@ -106,7 +126,7 @@ store_in_transaction(MlsStreamWork *w)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	end_if_dropped(w);
+	mls_work_end_if_changed(w);
 	if (result.nfaults > 0 && !w->stream->dead_letters)
 		stop_at_fault(w, &result);
 	mls_store_dead_letters(w->stream, w->batch->events, w->batch->count, &result);

@@ -54,10 +54,10 @@ mls_work_close_windows(MlsStreamWork *w)
 		return;
 	do
 	{
-		mls_worker_begin();
-		MemoryContextSwitchTo(w->batch_context);
-		mls_work_prepare_rows(w);
+		mls_work_begin_with_rows(w);
 		result = mls_window_close_next(w->rows, &w->batch->wants_schema);
+		if (result != MLS_WINDOW_NOT_DUE)
+			mls_work_end_if_changed(w);
 		mls_worker_commit();
 		if (result == MLS_WINDOW_STOPPED)
 			proc_exit(0);

@@ -80,6 +80,15 @@ sql "CREATE SERVER vaulted TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTION
 	SELECT ml_score.create_stream('vaulted', server => 'vaulted', topic => '$T', target => 'reading')" >/dev/null
 waits vaulted "nor one that waits for a key vault's secret"
 sql "SELECT ml_score.drop_stream('vaulted')" >/dev/null
+identity "set?registry=r" >/dev/null
+sql "CREATE SERVER plain TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (bootstrap_servers '$KAFKA_PLAIN', security_protocol 'plaintext');
+	CREATE SERVER schemas TYPE 'registry' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'http://127.0.0.1:1', auth 'basic', credential 'client_secret', authority_ca_file '$IDENTITY_CA', authority_host '$IDENTITY_URL');
+	CREATE USER MAPPING FOR postgres SERVER schemas OPTIONS (tenant_id 'ok', client_id 'schemas', client_secret 's', username 'u', password 'keyvault:$IDENTITY_URL/secrets/registry');
+	SELECT ml_score.create_stream('avro', server => 'plain', topic => '$T', target => 'reading', format => 'avro', format_options => '{\"registry\": \"schemas\"}', paused => true)" >/dev/null
+before=$(asked)
+sql "ALTER USER MAPPING FOR postgres SERVER schemas OPTIONS (SET tenant_id 'hang'); SELECT ml_score.resume_stream('avro')" >/dev/null
+waits avro "nor one that waits for the secret of a schema registry"
+sql "SELECT ml_score.drop_stream('avro')" >/dev/null
 wait_until 10 "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'ml_score stream'"
 ok $? "and ends at once when it is told to"
 

@@ -60,7 +60,19 @@ if [ "$PGVER" = 16 ]; then
 	sql "SELECT ml_score.wait_stream('readings', '60s')" >/dev/null
 	is "$(sql "SELECT * FROM reading ORDER BY id")" $'-5|b\n7|a\n8|' "then it reads events of both versions"
 	is "$(sql "SELECT sqlstate, reason ~ 'none of this number' FROM ml_score.dead_letter")" "22P03|t" "and puts the one without a schema aside"
-	sql "SELECT ml_score.drop_stream('readings')" >/dev/null
+	like "$(sql_error "DROP SERVER schemas CASCADE" | tr '\n' ' ')" "2BP01.*Used by: stream readings" "the registry cannot be dropped meanwhile"
+	sql "ALTER SERVER schemas RENAME TO named_anew"
+	is "$(sql "SELECT format_options ->> 'registry' FROM ml_score.stream")" named_anew "and its new name is the stream's"
+	sql "ALTER SERVER named_anew RENAME TO schemas; SELECT ml_score.drop_stream('readings')" >/dev/null
+
+	# What waits for its window, too; in a session that has not fetched them yet.
+	sql "SELECT ml_score.create_stream('windowed', server => 'hub', topic => 'registry', columns => 'id bigint, device text', query => 'INSERT INTO reading SELECT id, device FROM batch',
+		format => 'avro', format_options => '{\"registry\": \"schemas\"}', \"window\" => '1 hour', paused => true)" >/dev/null
+	sql "INSERT INTO ml_score.dead_letter (stream, partition, \"offset\", event_time, raw, reason, sqlstate)
+		VALUES ('windowed', 0, 1, now(), '\\x00000000010e020261', 'r', '22000'), ('windowed', 0, 2, now(), '\\x0000000002026209', 'r', '22000')"
+	is "$("$PGBIN/psql" -XAtqc "SELECT ml_score.replay_dead_letter('windowed')" 2>&1)" 2 "replayed events are read by the schemas of their numbers, which are fetched in between"
+	is "$(sql "SELECT count(*) FROM ml_score.stream_window_event")" 2 "and each waits once"
+	sql "SELECT ml_score.drop_stream('windowed')" >/dev/null
 fi
 
 sql "ALTER USER MAPPING FOR PUBLIC SERVER schemas OPTIONS (SET password 'wrong-secret')"

@@ -56,6 +56,17 @@ shows waiting "permission denied for foreign server hub" "so does USAGE on the s
 sql "GRANT USAGE ON FOREIGN SERVER hub TO streamer"
 complete "until he has that"
 
+# The worker cannot read the stream itself: another transaction has one of our tables.
+sql "ALTER DATABASE postgres SET lock_timeout = '200ms'"
+sql_background locker "BEGIN; LOCK TABLE ml_score.stream_window; SELECT pg_sleep(4)"
+wait_until 10 "SELECT count(*) = 1 FROM pg_locks WHERE relation = 'ml_score.stream_window'::regclass AND mode = 'AccessExclusiveLock' AND granted"
+sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'ml_score stream' AND application_name = 's'" >/dev/null
+sql_join locker >/dev/null
+send 50
+complete "a worker that could not read its stream tries again"
+like "$(cat "$RUN/$CLUSTER/log")" 'ml_score stream "s" waits: canceling statement due to lock timeout' "and says so"
+sql "ALTER DATABASE postgres RESET lock_timeout"
+
 sql "DROP FUNCTION twice(bigint)"
 send 50
 shows waiting "function public.twice.bigint. does not exist" "a function that was dropped shows"

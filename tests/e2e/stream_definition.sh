@@ -45,6 +45,57 @@ complete "one that is given away goes on"
 is "$(sql "SELECT DISTINCT by FROM t WHERE id > 1500")" heir "in its new owner's name"
 like "$(sql_error "SET ROLE streamer; SELECT ml_score.alter_stream('s', workers => 1)")" "42501.*must be owner" "and is no longer the old one's"
 
+# After that nothing is stored in the old one's name, not even by a worker that has not heard of it: what would end it, the
+# supervisor, is stopped meanwhile.
+release() {
+	sql "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND mode = 'ExclusiveLock' AND granted" >/dev/null
+	sql_join holder >/dev/null 2>&1
+}
+sql "SELECT ml_score.alter_stream('s', query => 'INSERT INTO t SELECT id FROM batch; SELECT pg_advisory_xact_lock_shared(42)', columns => 'id bigint', workers => 1)" >/dev/null
+sql "SELECT ml_score.wait_stream('s', '60s')" >/dev/null
+sql_background holder "SELECT pg_advisory_lock(42), pg_sleep(300)"
+wait_until 20 "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 42"
+send 10
+wait_until 30 "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'ml_score stream' AND usename = 'heir' AND wait_event = 'advisory'"
+supervisor=$(sql "SELECT pid FROM pg_stat_activity WHERE backend_type = 'ml_score supervisor' AND datname = current_database()")
+as_server kill -STOP "$supervisor"
+sql "SELECT ml_score.alter_stream('s', owner => 'streamer', query => 'INSERT INTO t SELECT id FROM batch', columns => 'id bigint')" >/dev/null
+release 42
+wait_until 30 "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'ml_score stream'"
+ok $? "a worker of the old owner ends when it comes to store"
+is "$(sql "SELECT count(*) FROM t WHERE id > $SENT - 10")" 0 "and stores nothing"
+as_server kill -CONT "$supervisor"
+complete "the new owner's worker does"
+is "$(sql "SELECT DISTINCT by FROM t WHERE id > $SENT - 10")" streamer "in the new owner's name"
+sql "SELECT ml_score.alter_stream('s', owner => 'heir', query => 'INSERT INTO t SELECT id, 2 * id FROM batch', columns => 'id bigint', workers => 2)" >/dev/null
+
+# Who makes a stream and who drops its server wait for each other.
+hub_for() {
+	sql "CREATE SERVER $1 TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (bootstrap_servers '$KAFKA_PLAIN', security_protocol 'plaintext')"
+}
+new_stream() {
+	echo "SELECT FROM ml_score.create_stream('$1', '$2', '$T', columns => 'id bigint', query => 'SELECT FROM batch', paused => true)"
+}
+locked="SELECT count(*) > 0 FROM pg_locks WHERE classid = 'pg_foreign_server'::regclass AND granted AND mode ="
+hub_for raced
+sql_background maker "BEGIN; $(new_stream raced raced); SELECT pg_sleep(2); COMMIT"
+wait_until 20 "$locked 'AccessShareLock'"
+like "$(sql_error "DROP SERVER raced" | tr '\n' ' ')" "2BP01.*Used by: stream raced" "a server whose stream is not committed yet is not dropped"
+sql_join maker >/dev/null
+sql "SELECT ml_score.drop_stream('raced')"
+sql_background holder "SELECT pg_advisory_lock(43), pg_sleep(300)"
+wait_until 20 "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 43"
+sql_background dropper "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM pg_class LIMIT 1; SELECT pg_advisory_xact_lock_shared(43); DROP SERVER raced; COMMIT"
+wait_until 20 "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 43 AND NOT granted"
+sql "$(new_stream unseen raced)"
+release 43
+like "$(sql_join dropper | tr '\n' ' ')" "cannot drop server .raced.*Used by: stream unseen" "nor one whose stream is newer than the transaction's snapshot"
+sql "SELECT ml_score.drop_stream('unseen')"
+sql_background dropper "BEGIN; DROP SERVER raced; SELECT pg_sleep(2); COMMIT"
+wait_until 20 "$locked 'AccessExclusiveLock'"
+like "$(sql_error "$(new_stream late raced)" | tr '\n' ' ')" '42704.*server "raced" does not exist' "a stream on a server that is being dropped is refused"
+sql_join dropper >/dev/null
+
 # A role's workers.
 sql "SET ROLE heir; SELECT ml_score.create_stream('s2', 'hub', '$T', columns => 'id bigint', query => 'SELECT FROM batch', workers => 2)" >/dev/null
 sql "SELECT ml_score.wait_stream('s2', '60s')" >/dev/null
