@@ -156,8 +156,8 @@ rename_server(const char *from, const char *to)
 {
 	static const char *const statements[] = {
 		"UPDATE ml_score.stream SET server = $2, version = version + 1 WHERE server = $1",
-		"UPDATE ml_score.stream SET format_options['registry'] = to_jsonb($2), version = version + 1 "
-		"WHERE format_options ->> 'registry' = $1",
+		("UPDATE ml_score.stream SET format_options['registry'] = to_jsonb($2), version = version + 1 "
+		 "WHERE format_options ->> 'registry' = $1"),
 		"UPDATE ml_score.batch_job SET server = $2 WHERE server = $1",
 		"UPDATE ml_score.monitor_action SET webhook = $2 WHERE webhook = $1",
 		"UPDATE ml_score.monitor_action SET batch['server'] = to_jsonb($2) WHERE batch ->> 'server' = $1",

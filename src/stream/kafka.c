@@ -297,6 +297,12 @@ keep_allowed_hosts(void)
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
 }
 
+bool
+mls_kafka_hosts_changed(void)
+{
+	return allowed_hosts != NULL && strcmp(allowed_hosts, mls_allowed_hosts) != 0;
+}
+
 const char *
 mls_kafka_refusal(void)
 {

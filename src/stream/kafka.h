@@ -34,6 +34,9 @@ extern char *mls_kafka_protocol_refusal(const MlsServer *server);
  */
 extern rd_kafka_conf_t *mls_kafka_configure(const MlsServer *server, Oid userid);
 
+/* Was ml_score.allowed_hosts changed since a client was configured? Then another one is needed. */
+extern bool mls_kafka_hosts_changed(void);
+
 /* That a broker sent us to a host that is not among ml_score.allowed_hosts, and nothing was sent there: words, or NULL. */
 extern const char *mls_kafka_refusal(void);
 

@@ -58,7 +58,8 @@ open_producer(OutboxWorker *w)
 	MlsLogin *login;
 	AclResult acl;
 
-	if (w->producer && w->generation == mls_server_generation() && !mls_producer_is_broken(w->producer))
+	if (w->producer && w->generation == mls_server_generation() && !mls_kafka_hosts_changed() &&
+		!mls_producer_is_broken(w->producer))
 		return;
 	if (w->producer)
 		mls_producer_close(w->producer);

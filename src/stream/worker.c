@@ -166,19 +166,22 @@ time_left(const MlsStreamWork *w)
 										   TimestampTzPlusMilliseconds(batch->begun_at, w->stream->max_batch_delay_ms));
 }
 
-/* Now and then: were partitions added, was the server or the credential changed? */
+/* Now and then: were partitions added, was the server, the credential or where brokers may be changed? */
 static void
 check_hub(MlsStreamWork *w)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	int interval_ms = w->in_trouble ? TROUBLE_INTERVAL_MS : CHECK_INTERVAL_MS;
 
-	if (w->known_partitions > 0 && w->checked_at != 0 && !TimestampDifferenceExceeds(w->checked_at, now, interval_ms))
+	bool hosts_changed = mls_kafka_hosts_changed();
+
+	if (w->known_partitions > 0 && w->checked_at != 0 && !hosts_changed &&
+		!TimestampDifferenceExceeds(w->checked_at, now, interval_ms))
 		return;
 	w->checked_at = now;
 	mls_worker_begin(); /* hears of changes */
 	mls_worker_commit();
-	if (w->servers != mls_server_generation())
+	if (w->servers != mls_server_generation() || hosts_changed)
 	{
 		close_consumer(w);
 		open_consumer(w);
@@ -204,6 +207,7 @@ work(void *arg)
 	MlsStreamWork *w = arg;
 	bool fetched;
 
+	mls_worker_reload();
 	if (w->stream == NULL)
 	{
 		load_stream(w);

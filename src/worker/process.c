@@ -193,6 +193,15 @@ mls_worker_abort(void)
 	pgstat_report_activity(STATE_IDLE, NULL);
 }
 
+void
+mls_worker_reload(void)
+{
+	if (!ConfigReloadPending)
+		return;
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+}
+
 bool
 mls_worker_sleep(long ms, uint32 wait_event)
 {
@@ -202,10 +211,6 @@ mls_worker_sleep(long ms, uint32 wait_event)
 	if ((fired & WL_LATCH_SET) != 0)
 		ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
-	if (ConfigReloadPending)
-	{
-		ConfigReloadPending = false;
-		ProcessConfigFile(PGC_SIGHUP);
-	}
+	mls_worker_reload();
 	return (fired & WL_LATCH_SET) != 0;
 }

@@ -99,6 +99,9 @@ extern void mls_worker_begin(void);
 extern void mls_worker_commit(void);
 extern void mls_worker_abort(void);
 
+/* In a worker, outside of a transaction: take over settings that were changed, as mls_worker_sleep does. */
+extern void mls_worker_reload(void);
+
 /*
  * In a worker, outside of a transaction: sleep until the latch is set or ms have passed (negative: no limit). Ends the
  * process when it is told to. True when the latch was set.

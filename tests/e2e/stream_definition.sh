@@ -173,6 +173,11 @@ sql "ALTER SYSTEM SET ml_score.allowed_hosts = 'localhost, 127.0.0.1'"
 sql "SELECT pg_reload_conf(); SELECT ml_score.pause_stream('s'); SELECT ml_score.resume_stream('s')" >/dev/null
 sql "SELECT ml_score.wait_stream('s', '60s')" >/dev/null
 ok $? "until it is"
+pid=$(sql "SELECT pid FROM ml_score.stat_worker WHERE kind = 'stream'")
+sql "ALTER SYSTEM SET ml_score.allowed_hosts = 'localhost'"
+sql "SELECT pg_reload_conf()" >/dev/null
+wait_until 30 "SELECT bool_and(state = 'waiting' AND last_error ~ 'allowed_hosts' AND pid = $pid) FROM ml_score.stat_stream"
+ok $? "a stream that runs leaves a host that is no longer allowed" "$(sql "SELECT state, last_error FROM ml_score.stat_stream")"
 stop_cluster "$CLUSTER"
 unlike "$(cat "$RUN/$CLUSTER/log")" "before_shmem_exit|CONFWARN|%[0-9]\|" "workers that are told to end do so without a complaint, and librdkafka writes nothing to the server's log"
 use_cluster "main-$PGVER"
