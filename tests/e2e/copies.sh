@@ -1,11 +1,11 @@
 #!/bin/bash
-# A database that was copied while it had work does none of it beside the original: neither events that wait to be sent, nor
-# batch jobs under way. Both go on in the copy when somebody says so.
+# A database that was copied while it had work does none of it beside the original: neither events nor runs that wait to be
+# sent, nor batch jobs under way. They go on in the copy when somebody says so.
+# Version: 16, one version shows it
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/batch_jobs.sh"
-[ "$PGVER" = 16 ] || skip_all "one version shows it"
 need_peer kafka
-batch_setup "copies$PGVER"
+batch_setup copies
 copy=${PGDATABASE}_copy
 in_copy() {
 	PGDATABASE=$copy sql "$@"
@@ -18,7 +18,12 @@ sent() {
 }
 workers_in_copy="SELECT count(*) FROM pg_stat_activity WHERE datname = '$copy' AND backend_type LIKE 'ml_score%' AND backend_type <> 'ml_score supervisor'"
 
-# events
+# events, and a run that is over
+sql "CREATE SERVER collector TYPE 'otlp' FOREIGN DATA WRAPPER ml_score OPTIONS (url 'http://127.0.0.1:1', max_attempts '1'); SELECT ml_score.forward_runs('collector')" >/dev/null
+sql "SELECT ml_score.ingest_event(jsonb_build_object('id', 'e', 'topic', '/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w',
+	'eventType', 'Microsoft.MachineLearningServices.RunStatusChanged', 'eventTime', '2026-03-02T10:00:01Z', 'data', jsonb_build_object('runId', 'r', 'experimentName', 'churn', 'runStatus', 'Completed')))" >/dev/null
+wait_until 60 "SELECT count(*) = 1 AND bool_and(attempts > 0) FROM ml_score.run_forward"
+ok $? "a run waits for its collector"
 sql "CREATE SERVER hub TYPE 'eventhubs' FOREIGN DATA WRAPPER ml_score OPTIONS (bootstrap_servers '$KAFKA_PLAIN', security_protocol 'plaintext')"
 sql "CREATE ROLE copies_other LOGIN; SELECT ml_score.send_event('hub', 'copies', 'one')" >/dev/null
 wait_until 60 "SELECT bool_and(attempts > 0 AND state = 'waiting') FROM ml_score.outbox"
@@ -36,7 +41,10 @@ is "$(PGUSER=copies_other PGDATABASE=$copy sql "SELECT ml_score.resume_outbox()"
 is "$(in_copy "SELECT ml_score.resume_outbox('hub')")" 1 "resume_outbox takes them over"
 PGDATABASE=$copy wait_until 60 "SELECT count(*) = 0 FROM ml_score.outbox"
 is "$(sent copies | tr '\n' ' ')" "one two one " "and they are sent from there"
-sql "DROP SERVER hub; DROP ROLE copies_other"
+is "$(in_copy "SELECT ml_score.forward_runs('collector'), (SELECT count(*) FROM ml_score.run_forward)")|$(in_copy "SELECT count(*) FROM ml_score.run_forward")" "0|1|0" \
+	"runs that waited are the original's, also when the copy forwards again"
+is "$(sql "SELECT count(*) FROM ml_score.run_forward WHERE state = 'pending'")" 1 "which still does"
+sql "SELECT ml_score.stop_forward_runs('collector'); DROP SERVER collector, hub; DROP ROLE copies_other" >/dev/null
 
 # a batch job that runs in Azure
 batch_fault '{"on": "job", "hold": "Running"}'
