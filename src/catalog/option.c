@@ -8,6 +8,7 @@
 #include "access/reloptions.h"
 #include "auth/reference.h"
 #include "batch/location.h"
+#include "catalog/mapping_ddl.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_user_mapping.h"
 #include "catalog/url.h"
@@ -355,5 +356,7 @@ mls_option_validator(PG_FUNCTION_ARGS)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("options \"key\" and \"token\" exclude each other"),
 				errhint("Give the endpoint's key, or a token that you have fetched, but not both."));
+	if (place == MLS_OPTION_OF_MAPPING)
+		mls_mapping_check_first(options);
 	PG_RETURN_VOID();
 }

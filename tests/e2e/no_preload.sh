@@ -41,6 +41,11 @@ is "$(sql "SELECT sum(token_unshared(i)) FROM generate_series(1, 3) i; SELECT to
 	$'0\n0\nunshared-'"$PGVER|1" "a session fetches its token once"
 sql "SELECT token_unshared(1)" >/dev/null 2>&1
 is "$(identity "count?path=/ok/oauth2")" 2 "another session one of its own"
+
+sql "CREATE USER MAPPING FOR postgres SERVER renamed_unseen" 2>/dev/null
+like "$(sql "ALTER USER MAPPING FOR postgres SERVER renamed_unseen OPTIONS (ADD key 'k')" 2>&1)" "WARNING: +option \"key\" of the user mapping is not used by server \"renamed_unseen\"" \
+	"options that nothing uses are told of by the statement that loads the library, too"
+is "$(sql "SELECT f(1, 'a', 'b', 'c', 1, 1, 1, 1, 1); ALTER USER MAPPING FOR postgres SERVER renamed_unseen OPTIONS (SET key 'k2')" 2>&1 | grep -c 'is not used')" 1 "once"
 use_cluster "main-$PGVER"
 stop_cluster "plain-$PGVER"
 done_testing
