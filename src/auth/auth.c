@@ -21,6 +21,17 @@
 
 #define BEARER "Authorization: Bearer "
 
+struct MlsAuthPlan
+{
+	const MlsServer *server;
+	char *refused;		   /* what was shown behind "Bearer", or NULL */
+	char *claims;		   /* that a new token must have, or NULL */
+	MlsReference *first;   /* the mapping's key, or user name */
+	MlsReference *second;  /* its second key, or password; or NULL */
+	MlsIdentity *identity; /* for whom a token, or the endpoint's keys, are to be had */
+	char *scope;
+};
+
 /* Nothing more to be had than this key. */
 static MlsAuthorization
 authorization_of(const char *bearer)
@@ -36,13 +47,6 @@ authorization_of_token(MlsToken *token)
 	result.renew_at = Max(token->refresh_at, GetCurrentTimestamp() + RENEW_AGAIN_MS * INT64CONST(1000));
 	mls_secret_wipe(token->bearer);
 	return result;
-}
-
-/* The bearer that was refused, or NULL. */
-static const char *
-refused_bearer(const MlsAuthRefusal *refusal)
-{
-	return refusal == NULL ? NULL : refusal->header + strlen(BEARER);
 }
 
 static MlsCacheKey
@@ -68,126 +72,82 @@ choose_key(const MlsServer *server, const char *first, const char *second)
 	return authorization_of(mls_cache_is_marked(&second_key) ? first : second);
 }
 
-static void
-note_refused_key(const MlsServer *server, const MlsAuthRefusal *refusal)
-{
-	MlsCacheKey key;
-
-	if (refusal == NULL)
-		return;
-	key = refusal_key(server, refused_bearer(refusal));
-	mls_cache_mark(&key, KEY_REFUSED_FOR_S);
-}
-
 /* The keys that the control plane has; when none of the known ones is accepted, they may have been made anew. */
 static MlsAuthorization
-looked_up_key(const MlsServer *server, Oid userid, const MlsAuthRefusal *refusal)
+take_looked_up_key(const MlsAuthPlan *plan)
 {
 	char *primary;
 	char *secondary;
 	MlsAuthorization result;
 
-	note_refused_key(server, refusal);
-	mls_control_plane_keys(server, userid, false, &primary, &secondary);
-	result = choose_key(server, primary, secondary);
-	if (refusal != NULL && strcmp(result.header, refusal->header) == 0)
+	mls_control_plane_keys(plan->server, plan->identity, false, &primary, &secondary);
+	result = choose_key(plan->server, primary, secondary);
+	if (plan->refused != NULL && strcmp(result.header + strlen(BEARER), plan->refused) == 0)
 	{
-		mls_control_plane_keys(server, userid, true, &primary, &secondary);
-		result = choose_key(server, primary, secondary);
+		mls_secret_wipe(result.header);
+		mls_secret_wipe(primary);
+		mls_secret_wipe(secondary);
+		mls_control_plane_keys(plan->server, plan->identity, true, &primary, &secondary);
+		result = choose_key(plan->server, primary, secondary);
 	}
 	mls_secret_wipe(primary);
 	mls_secret_wipe(secondary);
 	return result;
 }
 
-/* The key or ready token in the mapping. One from a key vault is read anew after a refusal. */
+/* The key or ready token in the mapping. */
 static MlsAuthorization
-mapped_key(const MlsServer *server, Oid userid, const MlsAuthRefusal *refusal)
+take_mapped_key(const MlsAuthPlan *plan)
 {
-	char *first;
-	char *second;
-	MlsAuthorization result;
+	char *first = mls_reference_open(plan->first);
+	char *second = plan->second == NULL ? NULL : mls_reference_open(plan->second);
+	MlsAuthorization result = choose_key(plan->server, first, second);
 
-	if (refusal != NULL)
-	{
-		mls_credential_rejected(server, userid, "key", refused_bearer(refusal));
-		mls_credential_rejected(server, userid, "secondary_key", refused_bearer(refusal));
-		mls_credential_rejected(server, userid, "token", refused_bearer(refusal));
-	}
-	note_refused_key(server, refusal);
-	first = mls_credential_option(server, userid, "key");
-	if (first == NULL)
-		first = mls_credential_option(server, userid, "token");
-	second = mls_credential_option(server, userid, "secondary_key");
-	result = choose_key(server, first, second);
 	mls_secret_wipe(first);
 	mls_secret_wipe(second);
 	return result;
 }
 
-static MlsAuthorization
-key_authorization(const MlsServer *server, Oid userid, const MlsAuthRefusal *refusal)
-{
-	bool has_mapping = mls_credential_has_mapping(server, userid);
-
-	if (mls_credential_has_option(server, userid, "key") || mls_credential_has_option(server, userid, "token"))
-		return mapped_key(server, userid, refusal);
-	if (server->endpoint_id != NULL)
-		return looked_up_key(server, userid, refusal);
-	ereport(ERROR, errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-			errmsg("no credentials for role \"%s\" on server \"%s\"", GetUserNameFromId(userid, false), server->name),
-			has_mapping
-				? errdetail("The server has auth 'key', and the user mapping has neither the option \"key\" nor "
-							"\"token\".")
-				: errdetail("The server has auth 'key', and there is no user mapping for the role or for PUBLIC."),
-			errhint("%s", mls_credential_hint(server, userid, list_make1("key"))));
-}
-
 /* HTTP's Basic: name and password, base64. */
 static MlsAuthorization
-basic_authorization(const MlsServer *server, Oid userid)
+take_basic(const MlsAuthPlan *plan)
 {
-	char *name = mls_credential_option(server, userid, "username");
-	char *password = mls_credential_option(server, userid, "password");
+	char *name = mls_reference_open(plan->first);
+	char *password = mls_reference_open(plan->second);
+	char *pair = psprintf("%s:%s", name, password);
+	MlsAuthorization result = {.renew_at = DT_NOEND};
 	StringInfoData out;
-	char *pair;
 
-	if (name == NULL || password == NULL)
-		ereport(
-			ERROR, errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-			errmsg("no credentials for role \"%s\" on server \"%s\"", GetUserNameFromId(userid, false), server->name),
-			errdetail("The server has auth 'basic', and no user mapping for the role or for PUBLIC has the options "
-					  "\"username\" and \"password\"."),
-			errhint("%s", mls_credential_hint(server, userid, list_make2("username", "password"))));
-	pair = psprintf("%s:%s", name, password);
 	initStringInfo(&out);
 	mls_json_write_base64(&out, (unsigned char *) pair, strlen(pair));
 	mls_secret_wipe(pair);
 	mls_secret_wipe(password);
-	return (MlsAuthorization){.header = psprintf("Authorization: Basic %.*s", out.len - 2, out.data + 1),
-							  .renew_at = DT_NOEND};
+	result.header = psprintf("Authorization: Basic %.*s", out.len - 2, out.data + 1);
+	mls_secret_wipe(out.data);
+	return result;
 }
 
 static MlsAuthorization
-entra_authorization(const MlsServer *server, Oid userid, const MlsAuthRefusal *refusal)
+take_entra(const MlsAuthPlan *plan)
 {
-	MlsIdentity *identity = mls_identity_load(server, userid);
-	MlsTokenRefusal token_refusal = {.bearer = refused_bearer(refusal)};
-	MlsToken token;
+	MlsTokenRefusal refusal = {.bearer = plan->refused, .claims = plan->claims};
+	MlsToken token = mls_identity_token(plan->identity, plan->scope, plan->refused == NULL ? NULL : &refusal);
 
-	if (refusal != NULL)
-		token_refusal.claims = mls_challenge_claims(refusal->challenge);
-	token = mls_identity_token(identity, mls_identity_scope(server), refusal == NULL ? NULL : &token_refusal);
-	mls_identity_wipe(identity);
 	return authorization_of_token(&token);
 }
 
-MlsAuthorization
-mls_auth_get(const MlsServer *server, Oid userid, const MlsAuthRefusal *refusal)
+static MlsAuthorization
+take_endpoint_token(const MlsAuthPlan *plan)
 {
-	MlsToken token;
+	MlsToken token = mls_control_plane_token(plan->server, plan->identity, plan->refused);
 
-	switch (server->auth)
+	return authorization_of_token(&token);
+}
+
+static MlsAuthorization
+take(const MlsAuthPlan *plan)
+{
+	switch (plan->server->auth)
 	{
 		case MLS_AUTH_NONE:
 		case MLS_AUTH_SAS: /* these are not in a header that outlives an attempt: batch/blob.c, stream/kafka.c */
@@ -195,14 +155,108 @@ mls_auth_get(const MlsServer *server, Oid userid, const MlsAuthRefusal *refusal)
 		case MLS_AUTH_CONNECTION_STRING:
 			return (MlsAuthorization){.renew_at = DT_NOEND};
 		case MLS_AUTH_KEY:
-			return key_authorization(server, userid, refusal);
+			return plan->first != NULL ? take_mapped_key(plan) : take_looked_up_key(plan);
 		case MLS_AUTH_BASIC:
-			return basic_authorization(server, userid);
+			return take_basic(plan);
 		case MLS_AUTH_AML_TOKEN:
-			token = mls_control_plane_token(server, userid, refused_bearer(refusal));
-			return authorization_of_token(&token);
+			return take_endpoint_token(plan);
 		case MLS_AUTH_ENTRA:
-			return entra_authorization(server, userid, refusal);
+			return take_entra(plan);
 	}
 	pg_unreachable();
+}
+
+MlsAuthorization
+mls_auth_take(MlsAuthPlan *plan)
+{
+	MlsAuthorization result = take(plan);
+
+	if (plan->identity != NULL)
+		mls_identity_wipe(plan->identity);
+	mls_secret_wipe(plan->refused);
+	plan->refused = NULL;
+	return result;
+}
+
+/* The mapping's key, and what it has beside it; else, where the server says which endpoint it is, who may ask for its keys. */
+static void
+plan_key(MlsAuthPlan *plan, Oid userid)
+{
+	const MlsServer *server = plan->server;
+
+	plan->first = mls_credential_find(server, userid, "key");
+	if (plan->first == NULL)
+		plan->first = mls_credential_find(server, userid, "token");
+	if (plan->first != NULL)
+		plan->second = mls_credential_find(server, userid, "secondary_key");
+	else if (server->endpoint_id != NULL)
+		plan->identity = mls_identity_load(server, userid);
+	else
+		ereport(
+			ERROR, errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+			errmsg("no credentials for role \"%s\" on server \"%s\"", GetUserNameFromId(userid, false), server->name),
+			mls_credential_has_mapping(server, userid)
+				? errdetail("The server has auth 'key', and the user mapping has neither the option \"key\" nor "
+							"\"token\".")
+				: errdetail("The server has auth 'key', and there is no user mapping for the role or for PUBLIC."),
+			errhint("%s", mls_credential_hint(server, userid, list_make1("key"))));
+}
+
+static void
+plan_basic(MlsAuthPlan *plan, Oid userid)
+{
+	const MlsServer *server = plan->server;
+
+	plan->first = mls_credential_find(server, userid, "username");
+	plan->second = mls_credential_find(server, userid, "password");
+	if (plan->first == NULL || plan->second == NULL)
+		ereport(
+			ERROR, errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+			errmsg("no credentials for role \"%s\" on server \"%s\"", GetUserNameFromId(userid, false), server->name),
+			errdetail("The server has auth 'basic', and no user mapping for the role or for PUBLIC has the options "
+					  "\"username\" and \"password\"."),
+			errhint("%s", mls_credential_hint(server, userid, list_make2("username", "password"))));
+}
+
+/*
+ * The header of refusal is not to be shown again soon. What a key vault gave for it is read anew. For a name and its password
+ * there is nothing else to be had.
+ */
+static void
+plan_after_refusal(MlsAuthPlan *plan, const MlsAuthRefusal *refusal)
+{
+	MlsCacheKey key;
+
+	if (plan->server->auth == MLS_AUTH_BASIC)
+		return;
+	plan->refused = pstrdup(refusal->header + strlen(BEARER));
+	plan->claims = mls_challenge_claims(refusal->challenge);
+	if (plan->server->auth != MLS_AUTH_KEY)
+		return;
+	key = refusal_key(plan->server, plan->refused);
+	mls_cache_mark(&key, KEY_REFUSED_FOR_S);
+	if (plan->first != NULL)
+		mls_reference_reject(plan->first, plan->refused);
+	if (plan->second != NULL)
+		mls_reference_reject(plan->second, plan->refused);
+}
+
+MlsAuthPlan *
+mls_auth_plan(const MlsServer *server, Oid userid, const MlsAuthRefusal *refusal)
+{
+	MlsAuthPlan *plan = palloc0(sizeof(MlsAuthPlan));
+
+	plan->server = server;
+	if (server->auth == MLS_AUTH_KEY)
+		plan_key(plan, userid);
+	else if (server->auth == MLS_AUTH_BASIC)
+		plan_basic(plan, userid);
+	else if (server->auth == MLS_AUTH_ENTRA || server->auth == MLS_AUTH_AML_TOKEN)
+	{
+		plan->identity = mls_identity_load(server, userid);
+		plan->scope = mls_identity_scope(server);
+	}
+	if (refusal != NULL)
+		plan_after_refusal(plan, refusal);
+	return plan;
 }

@@ -23,11 +23,20 @@ typedef struct MlsAuthRefusal
 	const char *challenge;
 } MlsAuthRefusal;
 
+/* What is to be done to come by an authorization, once the catalogs are read. */
+typedef struct MlsAuthPlan MlsAuthPlan;
+
 /*
- * What userid shows to server. The mapping is userid's own, else PUBLIC's. After a refusal (else NULL) it is something
- * else if there is anything else to be had. May wait for the network. Raises INVALID_AUTHORIZATION_SPECIFICATION, with
- * the CREATE USER MAPPING to type, when there is no credential.
+ * In a transaction: how userid shows who it is to server, which must stay. The mapping is userid's own, else PUBLIC's. After a
+ * refusal (else NULL) it is something else if there is anything else to be had. palloc'd in the current context. Raises
+ * INVALID_AUTHORIZATION_SPECIFICATION, with the CREATE USER MAPPING to type, when there is no credential.
  */
-extern MlsAuthorization mls_auth_get(const MlsServer *server, Oid userid, const MlsAuthRefusal *refusal);
+extern MlsAuthPlan *mls_auth_plan(const MlsServer *server, Oid userid, const MlsAuthRefusal *refusal);
+
+/*
+ * What the plan comes to, in the current context; the plan is used up. May wait for the network, and needs no transaction.
+ * Raises INVALID_AUTHORIZATION_SPECIFICATION or CONNECTION_FAILURE when it cannot be had.
+ */
+extern MlsAuthorization mls_auth_take(MlsAuthPlan *plan);
 
 #endif

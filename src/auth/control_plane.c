@@ -33,28 +33,9 @@ ask(const ControlPlaneArg *what, MlsFetch *fetch)
 	char *url =
 		mls_url_add_query(psprintf("%s%s%s", server->management_url, what->endpoint_id, what->action), API_VERSION);
 	MlsRequestSpec spec = {.method = *what->action == '\0' ? "GET" : "POST", .url = url, .idempotent = true};
-	MlsTokenRefusal refusal = {0};
-	MlsExchange *exchange = NULL;
 
-	for (int attempt = 0; attempt < 2; attempt++)
-	{
-		char *header;
-
-		mls_identity_fetch(what->identity, scope, attempt == 0 ? NULL : &refusal, fetch);
-		if (fetch->outcome != MLS_FETCH_OK)
-		{
-			fetch->detail = psprintf("No token for Azure's resource manager: %s", fetch->detail);
-			return NULL;
-		}
-		header = psprintf("Authorization: Bearer %s", fetch->value);
-		spec.headers = list_make2(header, "Accept: application/json");
-		exchange = mls_fetch_send(what->identity, &spec, list_make1(fetch->value));
-		mls_secret_wipe(header);
-		if (mls_exchange_status(exchange) != 401)
-			break;
-		refusal.bearer = fetch->value;
-	}
-	return exchange;
+	spec.headers = list_make1("Accept: application/json");
+	return mls_fetch_as(what->identity, scope, &spec, "Azure's resource manager", fetch);
 }
 
 /* Put lines into fetch as its value, good for some minutes. */
@@ -100,6 +81,7 @@ read_members(MlsExchange *exchange, const char *const *paths, MlsFetch *fetch)
 		appendStringInfo(&lines, "%s%s", i > 0 ? "\n" : "", value == NULL || strchr(value, '\n') ? "" : value);
 		mls_secret_wipe(value);
 	}
+	mls_exchange_wipe_body(exchange);
 	keep_lines(fetch, lines.data);
 }
 
@@ -133,10 +115,9 @@ fetch_endpoint_token(void *arg, MlsFetch *fetch)
  * what: for the error message.
  */
 static MlsFetch
-get(const MlsServer *server, Oid userid, const char *kind, const char *action, MlsFetcher fetcher, const char *rejected,
-	const char *what)
+get(const MlsServer *server, const MlsIdentity *identity, const char *kind, const char *action, MlsFetcher fetcher,
+	const char *rejected, const char *what)
 {
-	MlsIdentity *identity = mls_identity_load(server, userid);
 	char *scope = psprintf("%s%s", server->endpoint_id, action);
 	MlsCacheKey key = mls_identity_key(identity, kind, psprintf("%s%s", server->management_url, scope));
 	MlsCacheLabel label = {
@@ -144,11 +125,9 @@ get(const MlsServer *server, Oid userid, const char *kind, const char *action, M
 	ControlPlaneArg arg = {.identity = identity, .endpoint_id = server->endpoint_id, .action = action};
 	MlsFetch fetch;
 
-	identity->server->management_url = server->management_url;
 	if (rejected != NULL)
 		mls_cache_drop(&key, *rejected == '\0' ? NULL : rejected);
 	mls_cache_get(&key, &label, fetcher, &arg, &fetch);
-	mls_identity_wipe(identity);
 	if (fetch.outcome != MLS_FETCH_OK)
 		mls_fetch_raise(server, what, &fetch);
 	return fetch;
@@ -182,6 +161,7 @@ auth_of_mode(const MlsServer *server, const char *mode)
 void
 mls_control_plane_complete(MlsServer *server, Oid userid)
 {
+	MlsIdentity *identity;
 	MlsFetch fetch;
 	char *rest;
 	char *url;
@@ -190,7 +170,9 @@ mls_control_plane_complete(MlsServer *server, Oid userid)
 
 	if (server->endpoint_id == NULL || (server->url != NULL && server->auth_given))
 		return;
-	fetch = get(server, userid, "endpoint", "", fetch_description, NULL, "the endpoint's description");
+	identity = mls_identity_load(server, userid);
+	fetch = get(server, identity, "endpoint", "", fetch_description, NULL, "the endpoint's description");
+	mls_identity_wipe(identity);
 	rest = fetch.value;
 	url = next_line(&rest);
 	swagger_url = next_line(&rest);
@@ -206,9 +188,10 @@ mls_control_plane_complete(MlsServer *server, Oid userid)
 }
 
 void
-mls_control_plane_keys(const MlsServer *server, Oid userid, bool fresh, char **primary, char **secondary)
+mls_control_plane_keys(const MlsServer *server, const MlsIdentity *identity, bool fresh, char **primary,
+					   char **secondary)
 {
-	MlsFetch fetch = get(server, userid, "key", "/listkeys", fetch_keys, fresh ? "" : NULL, "the endpoint's keys");
+	MlsFetch fetch = get(server, identity, "key", "/listkeys", fetch_keys, fresh ? "" : NULL, "the endpoint's keys");
 	char *rest = fetch.value;
 
 	*primary = next_line(&rest);
@@ -217,9 +200,9 @@ mls_control_plane_keys(const MlsServer *server, Oid userid, bool fresh, char **p
 }
 
 MlsToken
-mls_control_plane_token(const MlsServer *server, Oid userid, const char *refused)
+mls_control_plane_token(const MlsServer *server, const MlsIdentity *identity, const char *refused)
 {
-	MlsFetch fetch = get(server, userid, "token", "/token", fetch_endpoint_token, refused, "a token of the endpoint");
+	MlsFetch fetch = get(server, identity, "token", "/token", fetch_endpoint_token, refused, "a token of the endpoint");
 
 	return (MlsToken){.bearer = fetch.value, .expires_at = fetch.expires_at, .refresh_at = fetch.refresh_at};
 }

@@ -12,10 +12,14 @@
  */
 extern void mls_control_plane_complete(MlsServer *server, Oid userid);
 
-/* The endpoint's keys, palloc'd; secondary may be NULL. fresh: not the cached ones. Raises likewise. */
-extern void mls_control_plane_keys(const MlsServer *server, Oid userid, bool fresh, char **primary, char **secondary);
+/*
+ * As identity, without a transaction: the endpoint's keys, palloc'd; secondary may be NULL. fresh: not the cached ones. Raises
+ * likewise.
+ */
+extern void mls_control_plane_keys(const MlsServer *server, const MlsIdentity *identity, bool fresh, char **primary,
+								   char **secondary);
 
-/* A token for the endpoint, which the resource manager gives out. refused: one that is not accepted, or NULL. */
-extern MlsToken mls_control_plane_token(const MlsServer *server, Oid userid, const char *refused);
+/* Same: a token for the endpoint, which the resource manager gives out. refused: one that is not accepted, or NULL. */
+extern MlsToken mls_control_plane_token(const MlsServer *server, const MlsIdentity *identity, const char *refused);
 
 #endif

@@ -4,7 +4,6 @@
 #include "auth/credential.h"
 
 #include "access/reloptions.h"
-#include "auth/reference.h"
 #include "catalog/pg_user_mapping.h"
 #include "commands/defrem.h"
 #include "lib/stringinfo.h"
@@ -69,25 +68,20 @@ raw_option(const MlsServer *server, Oid userid, const char *option)
 	return NULL;
 }
 
+MlsReference *
+mls_credential_find(const MlsServer *server, Oid userid, const char *option)
+{
+	char *value = raw_option(server, userid, option);
+
+	return value == NULL ? NULL : mls_reference_make(server, userid, option, value);
+}
+
 char *
 mls_credential_option(const MlsServer *server, Oid userid, const char *option)
 {
-	char *value = raw_option(server, userid, option);
+	MlsReference *reference = mls_credential_find(server, userid, option);
 
-	if (value == NULL)
-		return NULL;
-	if (!mls_reference_is(value))
-		return pstrdup(value);
-	return mls_reference_resolve(server, userid, option, value);
-}
-
-void
-mls_credential_rejected(const MlsServer *server, Oid userid, const char *option, const char *secret)
-{
-	char *value = raw_option(server, userid, option);
-
-	if (value != NULL && mls_reference_is(value))
-		mls_reference_rejected(server, userid, value, secret);
+	return reference == NULL ? NULL : mls_reference_open(reference);
 }
 
 bool

@@ -4,7 +4,7 @@
 #ifndef MLS_CREDENTIAL_H
 #define MLS_CREDENTIAL_H
 
-#include "catalog/server.h"
+#include "auth/reference.h"
 
 /*
  * The option of userid's mapping for server, else of PUBLIC's when userid has none; palloc'd in the current context.
@@ -14,11 +14,14 @@
  */
 extern char *mls_credential_option(const MlsServer *server, Oid userid, const char *option);
 
+/*
+ * The two steps of that: the first reads the catalogs, the second is mls_reference_open, which may wait and needs no
+ * transaction.
+ */
+extern MlsReference *mls_credential_find(const MlsServer *server, Oid userid, const char *option);
+
 /* All options of that mapping as they stand in it (List of DefElem); NIL when there is none. */
 extern List *mls_credential_options(const MlsServer *server, Oid userid);
-
-/* This value of the option was not accepted: if it came from a key vault, it is read anew the next time. */
-extern void mls_credential_rejected(const MlsServer *server, Oid userid, const char *option, const char *secret);
 
 /* Is the option there? */
 extern bool mls_credential_has_option(const MlsServer *server, Oid userid, const char *option);

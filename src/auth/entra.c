@@ -179,4 +179,6 @@ mls_entra_fetch(const MlsIdentity *identity, const char *scope, const char *clai
 	mls_fetch_read(exchange, login.source, fetch);
 	mls_secret_wipe(form);
 	mls_secret_wipe(login.assertion);
+	if (login.certificate != identity->secret)
+		mls_secret_wipe(unconstify(char *, login.certificate));
 }

@@ -34,6 +34,39 @@ mls_fetch_send(const MlsIdentity *identity, const MlsRequestSpec *spec, List *se
 	return exchange;
 }
 
+MlsExchange *
+mls_fetch_as(const MlsIdentity *identity, const char *scope, const MlsRequestSpec *spec, const char *what,
+			 MlsFetch *fetch)
+{
+	MlsExchange *exchange = NULL;
+	char *refused = NULL;
+
+	for (int attempt = 0; attempt < 2; attempt++)
+	{
+		MlsTokenRefusal refusal = {.bearer = refused};
+		MlsRequestSpec with_token = *spec;
+		char *header;
+
+		mls_identity_fetch(identity, scope, refused == NULL ? NULL : &refusal, fetch);
+		mls_secret_wipe(refused);
+		if (fetch->outcome != MLS_FETCH_OK)
+		{
+			fetch->detail = psprintf("No token for %s: %s", what, fetch->detail);
+			return NULL;
+		}
+		header = psprintf("Authorization: Bearer %s", fetch->value);
+		with_token.headers = lcons(header, list_copy(spec->headers));
+		exchange = mls_fetch_send(identity, &with_token, list_make1(fetch->value));
+		mls_secret_wipe(header);
+		refused = fetch->value;
+		if (mls_exchange_status(exchange) != 401)
+			break;
+	}
+	mls_secret_wipe(refused);
+	fetch->value = NULL;
+	return exchange;
+}
+
 static TimestampTz
 timestamp_of(int64 seconds)
 {
@@ -106,6 +139,7 @@ mls_fetch_read(MlsExchange *exchange, const char *source, MlsFetch *fetch)
 	}
 	body = mls_exchange_body(exchange, &len);
 	problem = mls_token_reply_read(body, len, now, &reply);
+	mls_exchange_wipe_body(exchange);
 	memset(fetch, 0, sizeof(*fetch));
 	fetch->source = source;
 	if (problem != NULL)

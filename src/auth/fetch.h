@@ -27,6 +27,13 @@ extern void mls_credential_chain_fetch(const MlsIdentity *identity, const char *
  */
 extern MlsExchange *mls_fetch_send(const MlsIdentity *identity, const MlsRequestSpec *spec, List *secrets);
 
+/*
+ * fetch.c: the same as identity, with a token for scope; one that is not accepted is replaced once. NULL, with fetch filled
+ * in, when there is no token. what: who is asked, for messages.
+ */
+extern MlsExchange *mls_fetch_as(const MlsIdentity *identity, const char *scope, const MlsRequestSpec *spec,
+								 const char *what, MlsFetch *fetch);
+
 /* Read a token reply, which exchange brought, or its failure, into fetch. source: a constant that names who gave it. */
 extern void mls_fetch_read(MlsExchange *exchange, const char *source, MlsFetch *fetch);
 

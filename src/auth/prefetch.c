@@ -5,12 +5,11 @@
 
 #include "auth/credential.h"
 #include "auth/identity.h"
-#include "auth/reference.h"
 #include "commands/defrem.h"
 
 struct MlsPrefetch
 {
-	List *secrets;		   /* of MlsVaultSecret * */
+	List *secrets;		   /* of MlsReference * */
 	MlsIdentity *identity; /* that needs a token, or NULL */
 	char *scope;
 };
@@ -24,10 +23,10 @@ mls_prefetch_plan(const MlsServer *server, Oid userid)
 	foreach (lc, mls_credential_options(server, userid))
 	{
 		DefElem *def = lfirst(lc);
-		MlsVaultSecret *secret = mls_reference_vault(server, userid, def->defname, defGetString(def));
+		const char *value = defGetString(def);
 
-		if (secret != NULL)
-			prefetch->secrets = lappend(prefetch->secrets, secret);
+		if (mls_reference_is_remote(value))
+			prefetch->secrets = lappend(prefetch->secrets, mls_reference_make(server, userid, def->defname, value));
 	}
 	if (server->auth == MLS_AUTH_ENTRA)
 	{
@@ -44,7 +43,7 @@ mls_prefetch_run(MlsPrefetch *prefetch)
 	ListCell *lc;
 
 	foreach (lc, prefetch->secrets)
-		mls_secret_wipe(mls_reference_open_vault(lfirst(lc)));
+		mls_secret_wipe(mls_reference_open(lfirst(lc)));
 	if (prefetch->identity == NULL)
 		return;
 	mls_identity_fetch(prefetch->identity, prefetch->scope, NULL, &token);

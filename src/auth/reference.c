@@ -35,6 +35,12 @@ mls_reference_is(const char *value)
 	return has_prefix(value, ENV) || has_prefix(value, FILE_PREFIX) || has_prefix(value, VAULT);
 }
 
+bool
+mls_reference_is_remote(const char *value)
+{
+	return has_prefix(value, VAULT);
+}
+
 /* Is url https://VAULT/secrets/NAME or .../NAME/VERSION? */
 static bool
 is_vault_url(const char *url)
@@ -115,21 +121,6 @@ typedef struct VaultArg
 	const char *url;
 } VaultArg;
 
-/* GET the secret with this token. */
-static MlsExchange *
-ask_vault(const VaultArg *what, const char *bearer)
-{
-	char *header = psprintf("Authorization: Bearer %s", bearer);
-	MlsRequestSpec spec = {.method = "GET",
-						   .url = mls_url_add_query(what->url, VAULT_API),
-						   .headers = list_make1(header),
-						   .idempotent = true};
-	MlsExchange *exchange = mls_fetch_send(what->identity, &spec, list_make1(unconstify(char *, bearer)));
-
-	mls_secret_wipe(header);
-	return exchange;
-}
-
 /* A time of the secret's attributes, or 0. */
 static int64
 attribute_time(const char *body, size_t len, const char *path)
@@ -175,32 +166,18 @@ read_vault_reply(MlsExchange *exchange, MlsFetch *fetch)
 	}
 }
 
-/* The MlsFetcher of vaults' secrets. A token that is not accepted is replaced once. */
+/* The MlsFetcher of vaults' secrets. */
 static void
 fetch_secret(void *arg, MlsFetch *fetch)
 {
 	const VaultArg *what = arg;
-	char *scope = vault_scope(what->url);
-	MlsTokenRefusal refusal = {0};
-	MlsExchange *exchange = NULL;
+	MlsRequestSpec spec = {.method = "GET", .url = mls_url_add_query(what->url, VAULT_API), .idempotent = true};
+	MlsExchange *exchange = mls_fetch_as(what->identity, vault_scope(what->url), &spec, "the key vault", fetch);
 
-	for (int attempt = 0; attempt < 2; attempt++)
-	{
-		MlsFetch token;
-
-		mls_identity_fetch(what->identity, scope, attempt == 0 ? NULL : &refusal, &token);
-		if (token.outcome != MLS_FETCH_OK)
-		{
-			*fetch = token;
-			fetch->detail = psprintf("No token for the key vault: %s", token.detail);
-			return;
-		}
-		exchange = ask_vault(what, token.value);
-		if (mls_exchange_status(exchange) != 401)
-			break;
-		refusal.bearer = token.value;
-	}
+	if (exchange == NULL)
+		return;
 	read_vault_reply(exchange, fetch);
+	mls_exchange_wipe_body(exchange);
 }
 
 /* The identity that opens a vault. Its own secrets cannot be in one. */
@@ -214,82 +191,86 @@ vault_identity(const MlsServer *server, Oid userid, const char *option)
 	return mls_identity_load(server, userid);
 }
 
-struct MlsVaultSecret
+struct MlsReference
 {
 	const MlsServer *server;
-	MlsIdentity *identity;
-	char *url;
+	const char *option;
+	char *value;
+	MlsIdentity *identity; /* that opens the vault; NULL: it is in none */
 };
 
-MlsVaultSecret *
-mls_reference_vault(const MlsServer *server, Oid userid, const char *option, const char *value)
+MlsReference *
+mls_reference_make(const MlsServer *server, Oid userid, const char *option, const char *value)
 {
-	MlsVaultSecret *secret;
+	MlsReference *reference = palloc0(sizeof(MlsReference));
 
-	if (!has_prefix(value, VAULT))
-		return NULL;
-	secret = palloc(sizeof(MlsVaultSecret));
-	secret->server = server;
-	secret->identity = vault_identity(server, userid, option);
-	secret->url = pstrdup(value + strlen(VAULT));
-	return secret;
+	reference->server = server;
+	reference->option = option;
+	reference->value = pstrdup(value);
+	if (mls_reference_is_remote(value))
+		reference->identity = vault_identity(server, userid, option);
+	return reference;
 }
 
-char *
-mls_reference_open_vault(MlsVaultSecret *secret)
+static MlsCacheKey
+vault_key(const MlsReference *reference)
 {
-	MlsIdentity *identity = secret->identity;
-	MlsCacheKey key = mls_identity_key(identity, "secret", secret->url);
+	return mls_identity_key(reference->identity, "secret", reference->value + strlen(VAULT));
+}
+
+static char *
+open_vault(MlsReference *reference)
+{
+	MlsIdentity *identity = reference->identity;
+	MlsCacheKey key = vault_key(reference);
+	VaultArg arg = {.identity = identity, .url = reference->value + strlen(VAULT)};
 	MlsCacheLabel label = {.kind = "secret",
 						   .authority = identity->authority,
 						   .identity = mls_identity_principal(identity),
-						   .scope = secret->url};
-	VaultArg arg = {.identity = identity, .url = secret->url};
+						   .scope = arg.url};
 	MlsFetch fetch;
 
 	mls_cache_get(&key, &label, fetch_secret, &arg, &fetch);
 	mls_identity_wipe(identity);
 	if (fetch.outcome != MLS_FETCH_OK)
-		mls_fetch_raise(secret->server, "a secret of a key vault", &fetch);
+		mls_fetch_raise(reference->server, "a secret of a key vault", &fetch);
 	return fetch.value;
 }
 
-char *
-mls_reference_resolve(const MlsServer *server, Oid userid, const char *option, const char *value)
+static char *
+open_here(const MlsReference *reference)
 {
-	MlsVaultSecret *vault = mls_reference_vault(server, userid, option, value);
-	char *secret;
+	const char *value = reference->value;
+	bool is_env = has_prefix(value, ENV);
+	const char *found = is_env ? mls_fetch_env(value + strlen(ENV)) : NULL;
+	char *secret = found != NULL ? pstrdup(found) : NULL;
 
-	if (vault != NULL)
-		return mls_reference_open_vault(vault);
-	if (has_prefix(value, ENV))
-	{
-		const char *found = mls_fetch_env(value + strlen(ENV));
-
-		secret = found == NULL ? NULL : pstrdup(found);
-	}
-	else
+	if (!is_env)
 		secret = mls_reference_read_file(value + strlen(FILE_PREFIX));
 	if (secret == NULL)
 		ereport(ERROR, errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-				errmsg("could not read option \"%s\" for server \"%s\" from where the user mapping says", option,
-					   server->name),
-				errdetail("%s", has_prefix(value, ENV)
-									? "The environment of the database server does not have the variable."
-									: "The file cannot be read, is empty or is longer than 64 kB."));
+				errmsg("could not read option \"%s\" for server \"%s\" from where the user mapping says",
+					   reference->option, reference->server->name),
+				errdetail("%s", is_env ? "The environment of the database server does not have the variable."
+									   : "The file cannot be read, is empty or is longer than 64 kB."));
 	return secret;
 }
 
-void
-mls_reference_rejected(const MlsServer *server, Oid userid, const char *value, const char *secret)
+char *
+mls_reference_open(MlsReference *reference)
 {
-	MlsIdentity *identity;
+	if (!mls_reference_is(reference->value))
+		return reference->value;
+	return reference->identity != NULL ? open_vault(reference) : open_here(reference);
+}
+
+void
+mls_reference_reject(const MlsReference *reference, const char *secret)
+{
 	MlsCacheKey key;
 
-	if (!has_prefix(value, VAULT))
+	if (reference->identity == NULL)
 		return; /* these are read each time */
-	identity = mls_identity_load(server, userid);
-	key = mls_identity_key(identity, "secret", value + strlen(VAULT));
-	mls_identity_wipe(identity);
+	key = vault_key(reference);
 	mls_cache_drop(&key, secret);
 }

@@ -6,29 +6,31 @@
 
 #include "catalog/server.h"
 
-/* Does value name a place instead of being a secret? */
+/* Does value name a place instead of being a secret? And a key vault, so that opening it may wait for the network? */
 extern bool mls_reference_is(const char *value);
+extern bool mls_reference_is_remote(const char *value);
 
 /* NULL when value, which mls_reference_is, is well-formed; else what it must be, a whole sentence. */
 extern char *mls_reference_check(const char *value);
 
-/*
- * What value points to, palloc'd in the current context. A key vault is asked as userid's identity on server, and its
- * answer kept for some minutes in the token cache. Raises INVALID_AUTHORIZATION_SPECIFICATION when it cannot be read.
- * option: for messages.
- */
-extern char *mls_reference_resolve(const MlsServer *server, Oid userid, const char *option, const char *value);
+/* A value of a user mapping's option, be it the secret itself or where it is. */
+typedef struct MlsReference MlsReference;
 
 /*
- * The two steps of that for a key vault. The first reads the catalogs, and returns NULL when value points elsewhere; the second
- * asks the vault, overwrites the identity's secrets, and needs no transaction. server must stay in between.
+ * In a transaction: value, of userid's mapping for server; palloc'd in the current context. server and option (for messages)
+ * must stay until it is opened. Raises INVALID_AUTHORIZATION_SPECIFICATION when there is no identity to open a key vault with.
  */
-typedef struct MlsVaultSecret MlsVaultSecret;
-extern MlsVaultSecret *mls_reference_vault(const MlsServer *server, Oid userid, const char *option, const char *value);
-extern char *mls_reference_open_vault(MlsVaultSecret *secret);
+extern MlsReference *mls_reference_make(const MlsServer *server, Oid userid, const char *option, const char *value);
 
-/* Have what value points to read anew if it is this secret: the endpoint did not accept it. */
-extern void mls_reference_rejected(const MlsServer *server, Oid userid, const char *value, const char *secret);
+/*
+ * The secret, palloc'd in the current context; the reference is used up. Needs no transaction. A key vault is asked as
+ * the mapping's identity, and its answer kept for some minutes in the token cache. Raises INVALID_AUTHORIZATION_SPECIFICATION
+ * when it cannot be read.
+ */
+extern char *mls_reference_open(MlsReference *reference);
+
+/* The endpoint did not accept this secret: if it is the one that a key vault gave, it is read anew. In a transaction. */
+extern void mls_reference_reject(const MlsReference *reference, const char *secret);
 
 /* The content of a file of the server's machine without white space at its end, palloc'd. NULL when it cannot be read. */
 extern char *mls_reference_read_file(const char *path);

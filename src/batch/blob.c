@@ -11,10 +11,14 @@
 #include "batch/blob_sign.h"
 #include "batch/delegation.h"
 #include "batch/percent.h"
+#include "catalog/reading.h"
 #include "miscadmin.h"
 #include "pgtime.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+
+/* The service lists 5000 blobs on a page. */
+#define MAX_LIST_PAGES 1000
 
 struct MlsBlobStore
 {
@@ -27,12 +31,12 @@ struct MlsBlobStore
 };
 
 /* The mapping's option, or an error that says how to give it. */
-static char *
+static MlsReference *
 require_credential(const MlsServer *server, Oid userid, const char *option, const char *auth)
 {
-	char *value = mls_credential_option(server, userid, option);
+	MlsReference *reference = mls_credential_find(server, userid, option);
 
-	if (value == NULL)
+	if (reference == NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 						errmsg("no credentials for role \"%s\" on server \"%s\"", GetUserNameFromId(userid, false),
 							   server->name),
@@ -40,45 +44,96 @@ require_credential(const MlsServer *server, Oid userid, const char *option, cons
 								  "option \"%s\".",
 								  auth, option),
 						errhint("%s", mls_credential_hint(server, userid, list_make1(unconstify(char *, option))))));
-	return value;
+	return reference;
+}
+
+/* The value of a parameter ("name=") of a SAS, as it stands there, up to the SAS's end; NULL when it has none. */
+static const char *
+sas_parameter(const char *sas, const char *name)
+{
+	size_t len = strlen(name);
+
+	while (strncmp(sas, name, len) != 0)
+	{
+		sas = strchr(sas, '&');
+		if (sas == NULL)
+			return NULL;
+		sas++;
+	}
+	return sas + len;
 }
 
 const char *
 mls_blob_sas_signature(const char *sas)
 {
-	const char *sig = strncmp(sas, "sig=", 4) == 0 ? sas : strstr(sas, "&sig=");
+	const char *signature = sas_parameter(sas, "sig=");
 
-	return sig == NULL ? sas : strchr(sig, '=') + 1;
+	return signature == NULL ? sas : signature;
 }
 
+char *
+mls_blob_sas_expiry(const char *sas)
+{
+	const char *expiry = sas_parameter(sas, "se=");
+
+	return expiry == NULL ? NULL : mls_percent_decode(expiry, strcspn(expiry, "&"));
+}
+
+char *
+mls_blob_time(pg_time_t time)
+{
+	char text[32];
+
+	pg_strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", pg_gmtime(&time));
+	return pstrdup(text);
+}
+
+static void
+use_sas(MlsBlobStore *store, char *sas)
+{
+	store->sas = sas + (*sas == '?');
+	for (const char *c = store->sas; *c != '\0'; c++)
+	{
+		if ((unsigned char) *c <= ' ' || *c == '#')
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("the sas_token of server \"%s\" is no query of a URL", store->server->name)));
+	}
+	mls_endpoint_hide(store->endpoint, mls_blob_sas_signature(store->sas));
+}
+
+static void
+use_key(MlsBlobStore *store, char *key)
+{
+	char signature[MLS_SIGNATURE_SIZE];
+
+	store->key = key;
+	if (!mls_blob_sign(store->key, "", signature))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the account_key of server \"%s\" is no base64", store->server->name)));
+	mls_endpoint_hide(store->endpoint, store->key);
+}
+
+/* What is in no Authorization header. Where no transaction is open, none is while a key vault is waited for. */
 static void
 read_credentials(MlsBlobStore *store, Oid userid)
 {
 	const MlsServer *server = store->server;
-	char signature[MLS_SIGNATURE_SIZE];
+	MlsReference *sas = NULL;
+	MlsReference *key = NULL;
+	MlsReading reading;
 
+	mls_reading_begin(&reading);
 	if (server->auth == MLS_AUTH_SAS)
-	{
-		store->sas = require_credential(server, userid, "sas_token", "sas");
-		store->sas += *store->sas == '?';
-		for (const char *c = store->sas; *c != '\0'; c++)
-		{
-			if ((unsigned char) *c <= ' ' || *c == '#')
-				ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-								errmsg("the sas_token of server \"%s\" is no query of a URL", server->name)));
-		}
-		mls_endpoint_hide(store->endpoint, mls_blob_sas_signature(store->sas));
-	}
+		sas = require_credential(server, userid, "sas_token", "sas");
 	else if (server->auth == MLS_AUTH_SHARED_KEY)
-	{
-		store->key = require_credential(server, userid, "account_key", "shared_key");
-		if (!mls_blob_sign(store->key, "", signature))
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("the account_key of server \"%s\" is no base64", server->name)));
-		mls_endpoint_hide(store->endpoint, store->key);
-	}
+		key = require_credential(server, userid, "account_key", "shared_key");
 	else if (server->auth == MLS_AUTH_ENTRA)
 		store->delegator = mls_delegator_open(server, userid, &store->location);
+	mls_reading_end(&reading);
+	if (sas != NULL)
+		use_sas(store, mls_reference_open(sas));
+	if (key != NULL)
+		use_key(store, mls_reference_open(key));
 }
 
 MlsBlobStore *
@@ -318,45 +373,54 @@ path_of_name(const MlsBlobStore *store, const char *name)
 	return path.data;
 }
 
+/* Ask for a page of the blobs whose paths begin with plain (not encoded), and add it to listing. */
+static void
+list_page(MlsBlobStore *store, const char *prefix, const char *plain, MlsBlobListing *listing)
+{
+	MlsExchange *get;
+	StringInfoData url;
+	const char *body;
+	size_t len;
+
+	initStringInfo(&url);
+	appendStringInfo(&url, "%s/%s?restype=container&comp=list&prefix=", store->location.service,
+					 store->location.container);
+	mls_percent_encode(&url, plain, "");
+	if (listing->next_marker != NULL)
+	{
+		appendStringInfoString(&url, "&marker=");
+		mls_percent_encode(&url, listing->next_marker, "");
+	}
+	get = request(store, "GET", url.data, NIL, NULL, 0);
+	mls_exchange_wait(get);
+	if (mls_exchange_failure(get) != NULL)
+		mls_blob_raise(store, get, "list", prefix);
+	body = mls_exchange_body(get, &len);
+	if (!mls_blob_xml_listing(body, len, listing))
+		ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
+						errmsg("server \"%s\" sent no listing of its blobs", store->server->name),
+						errhint("Check that the server's option url is a container of Blob Storage.")));
+	mls_exchange_free(get);
+}
+
 void
 mls_blob_list(MlsBlobStore *store, const char *prefix, MlsBlobListing *listing)
 {
-	char *base =
-		psprintf("%s/%s?restype=container&comp=list&prefix=", store->location.service, store->location.container);
 	char *full = mls_blob_full_path(store, prefix);
 	char *plain = mls_percent_decode(full, strlen(full));
-	int converted = 0;
+	int pages = 0;
 
 	memset(listing, 0, sizeof(*listing));
 	do
 	{
-		StringInfoData url;
-		MlsExchange *get;
-		const char *body;
-		size_t len;
-
-		initStringInfo(&url);
-		appendStringInfoString(&url, base);
-		mls_percent_encode(&url, plain, "");
-		if (listing->next_marker != NULL)
-		{
-			appendStringInfoString(&url, "&marker=");
-			mls_percent_encode(&url, listing->next_marker, "");
-		}
-		get = request(store, "GET", url.data, NIL, NULL, 0);
-		mls_exchange_wait(get);
-		if (mls_exchange_failure(get) != NULL)
-			mls_blob_raise(store, get, "list", prefix);
-		body = mls_exchange_body(get, &len);
-		if (!mls_blob_xml_listing(body, len, listing))
-			ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
-							errmsg("server \"%s\" sent no listing of its blobs", store->server->name),
-							errhint("Check that the server's option url is a container of Blob Storage.")));
-		mls_exchange_free(get);
+		if (++pages > MAX_LIST_PAGES)
+			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+							errmsg("server \"%s\" lists its blobs on more than %d pages", store->server->name,
+								   MAX_LIST_PAGES)));
+		list_page(store, prefix, plain, listing);
 	} while (listing->next_marker != NULL);
-
-	for (; converted < listing->n; converted++)
-		listing->items[converted].name = path_of_name(store, listing->items[converted].name);
+	for (int i = 0; i < listing->n; i++)
+		listing->items[i].name = path_of_name(store, listing->items[i].name);
 }
 
 bool
@@ -384,8 +448,7 @@ mls_blob_post_key_info(MlsBlobStore *store, const char *body, size_t len)
 char *
 mls_blob_sas_query(MlsBlobStore *store, bool may_write, int64 seconds)
 {
-	char expiry[32];
-	pg_time_t end = (pg_time_t) time(NULL) + seconds;
+	const char *expiry;
 	MlsDelegationKey *delegation = NULL;
 	char *query;
 
@@ -393,12 +456,12 @@ mls_blob_sas_query(MlsBlobStore *store, bool may_write, int64 seconds)
 		return pstrdup(store->sas);
 	if (store->key == NULL && store->delegator == NULL)
 		return NULL;
-	pg_strftime(expiry, sizeof(expiry), "%Y-%m-%dT%H:%M:%SZ", pg_gmtime(&end));
+	expiry = mls_blob_time((pg_time_t) time(NULL) + seconds);
 	if (store->delegator != NULL)
 	{
 		delegation = mls_delegation_key_get(store, store->delegator);
 		if (strcmp(delegation->expiry, expiry) < 0)
-			strlcpy(expiry, delegation->expiry, sizeof(expiry));
+			expiry = delegation->expiry;
 	}
 	query = mls_blob_sas(store->location.account, store->location.container, may_write ? "racwl" : "rl", "", expiry,
 						 pg_strncasecmp(store->location.service, "https:", 6) == 0, store->key, delegation);

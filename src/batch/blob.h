@@ -9,6 +9,7 @@
 
 #include "batch/blob_xml.h"
 #include "batch/location.h"
+#include "pgtime.h"
 #include "transport/exchange.h"
 
 typedef struct MlsBlobStore MlsBlobStore;
@@ -17,8 +18,8 @@ typedef struct MlsBlobStore MlsBlobStore;
 #define MLS_MD5_SIZE 25
 
 /*
- * The container of a server of type 'blob', as userid. Reads catalogs, so within a transaction; may be used outside one
- * afterwards. Lives in the current context. Raises for missing credentials.
+ * The container of a server of type 'blob', as userid. Lives in the current context. May wait for a token or a key vault;
+ * background work calls it outside of a transaction, as mls_endpoint_open. Raises for missing credentials.
  */
 extern MlsBlobStore *mls_blob_open(const MlsServer *server, Oid userid);
 extern const MlsLocation *mls_blob_location(const MlsBlobStore *store);
@@ -72,6 +73,10 @@ extern MlsExchange *mls_blob_post_key_info(MlsBlobStore *store, const char *body
  * transaction. palloc'd; NULL when the server's auth can give none. Raises when the service gives no key to sign with.
  */
 extern char *mls_blob_sas_query(MlsBlobStore *store, bool may_write, int64 seconds);
+
+/* When a SAS ends, as it says itself, palloc'd; NULL when it does not. And a time as it would say it. */
+extern char *mls_blob_sas_expiry(const char *sas);
+extern char *mls_blob_time(pg_time_t time);
 
 /* The part of a SAS that must not be shown. */
 extern const char *mls_blob_sas_signature(const char *sas);

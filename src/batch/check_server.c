@@ -199,7 +199,9 @@ cancel_job(Check *check)
 static void
 read_history(Check *check)
 {
-	mls_job_logs_check(mls_job_logs_open(check->server, check->service, check->user));
+	MlsServer *workspace = mls_place_workspace(check->server, check->user);
+
+	mls_job_logs_check(mls_job_logs_open(workspace, check->service, check->user));
 }
 
 static void

@@ -56,10 +56,7 @@ mls_delegator_open(const MlsServer *server, Oid userid, const MlsLocation *locat
 static void
 append_time(StringInfo out, const char *element, pg_time_t at)
 {
-	char text[32];
-
-	pg_strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", pg_gmtime(&at));
-	appendStringInfo(out, "<%s>%s</%s>", element, text, element);
+	appendStringInfo(out, "<%s>%s</%s>", element, mls_blob_time(at), element);
 }
 
 /* The reply's fields as lines; NULL when it lacks one, or one is nothing that could be signed. */

@@ -104,7 +104,7 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	mls_row_writer_row(export->writer, slot, mls_upload_buffer(export->upload), &export->keys);
 	mls_upload_filled(export->upload);
 	if (export->rows++ % PROGRESS_ROWS == 0)
-		mls_batch_progress_show(export->job, export->rows, Max(export->expected, export->rows));
+		mls_batch_progress_show(export->job, export->rows, export->rows <= export->expected ? export->expected : -1);
 	if (++export->file_rows >= export->job->rows_per_file)
 		close_file(export);
 	MemoryContextSwitchTo(old);
@@ -133,6 +133,15 @@ apply_settings(const MlsJob *job)
 		mls_guc_set_for_transaction(settings[i][0], settings[i][1]);
 }
 
+/* How many rows the planner expects; -1: it does not say (of EXPLAIN, SHOW), or so many that it says nothing. */
+static int64
+estimate_rows(const PlannedStmt *statement)
+{
+	double rows = statement->planTree == NULL ? -1 : statement->planTree->plan_rows;
+
+	return rows < (double) PG_INT64_MAX ? (int64) rows : -1;
+}
+
 /* Run the query into the files. */
 static void
 run_query(Export *export)
@@ -149,7 +158,7 @@ run_query(Export *export)
 				(errcode(ERRCODE_INVALID_CURSOR_DEFINITION), errmsg("the query gives no rows: it is no SELECT")));
 	portal = SPI_cursor_open(NULL, plan, NULL, NULL, false);
 	MemoryContextSwitchTo(export->cxt);
-	export->expected = (int64) linitial_node(PlannedStmt, portal->stmts)->planTree->plan_rows;
+	export->expected = estimate_rows(linitial_node(PlannedStmt, portal->stmts));
 	export->writer = mls_row_writer(portal->tupDesc, job->format, job->keys, job->nkeys, job->send_key, job->server);
 	(void) PortalRunFetch(portal, FETCH_FORWARD, FETCH_ALL, &export->receiver);
 	if (export->open)
@@ -203,7 +212,7 @@ mls_export_run(MlsJob *job)
 								  .rDestroy = shut_down,
 								  .mydest = DestNone},
 					 .cxt = CurrentMemoryContext};
-	MlsBlobStore *store;
+	MlsBlobStore *store = mls_place_open_storage(job);
 
 	mls_worker_begin();
 	begin_try(job);
@@ -217,7 +226,6 @@ mls_export_run(MlsJob *job)
 		mls_worker_commit();
 		return;
 	}
-	store = mls_blob_open(mls_place_storage(mls_place_server(job->server, job->owner), job->owner), job->owner);
 	export.upload = mls_upload_begin(store, BLOCK_BYTES, PARALLEL, job->gzip);
 	initStringInfo(&export.keys);
 	apply_settings(export.job);

@@ -6,6 +6,7 @@
 #include "batch/worker.h"
 
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 #include "worker/worker.h"
 
 #define MAX_ATTEMPTS 8
@@ -45,12 +46,23 @@ mls_job_fail_in_azure(const MlsJob *job, const char *detail)
 				 "The job's logs are in the studio: see studio_url. ml_score.retry_batch starts it anew.");
 }
 
+/*
+ * Until its deadline a job that runs in Azure, or is to be stopped there, goes on whatever keeps us from looking at it: it
+ * would otherwise be lost, and paid for.
+ */
+static bool
+may_wait(const MlsJob *job)
+{
+	return (job->state == MLS_JOB_RUNNING || job->state == MLS_JOB_CANCELLING) &&
+		   (job->deadline == 0 || GetCurrentTimestamp() < job->deadline);
+}
+
 int64
 mls_job_fault(const MlsJob *job, const ErrorData *error)
 {
 	const char *sqlstate = pstrdup(unpack_sql_state(error->sqlerrcode));
 	const char *arguments[] = {sqlstate, error->message, error->detail, error->hint};
-	bool again = is_passing(error->sqlerrcode) && job->attempts + 1 < MAX_ATTEMPTS;
+	bool again = is_passing(error->sqlerrcode) && (job->attempts + 1 < MAX_ATTEMPTS || may_wait(job));
 	int64 delay = FIRST_DELAY_MS;
 	bool noted;
 
@@ -62,7 +74,7 @@ mls_job_fault(const MlsJob *job, const ErrorData *error)
 		noted =
 			mls_job_set(job, "attempts = attempts + 1, sqlstate = $3, error = $4, error_detail = $5, error_hint = $6",
 						lengthof(arguments), arguments);
-		if (noted)
+		if (noted && job->attempts < MAX_ATTEMPTS)
 			mls_job_note(job->id, mls_job_state_name(job->state), psprintf("will try again: %s", error->message));
 	}
 	else

@@ -21,20 +21,18 @@
 
 struct MlsJobLogs
 {
-	const MlsServer *server;
 	MlsService *service;
 	MlsServer *workspace;
 	MlsEndpoint *history;
 };
 
 MlsJobLogs *
-mls_job_logs_open(const MlsServer *server, MlsService *service, Oid userid)
+mls_job_logs_open(MlsServer *workspace, MlsService *service, Oid userid)
 {
 	MlsJobLogs *logs = palloc0(sizeof(MlsJobLogs));
 
-	logs->server = server;
 	logs->service = service;
-	logs->workspace = mls_place_workspace(server, userid);
+	logs->workspace = workspace;
 	logs->workspace->timeout_ms = Min(logs->workspace->timeout_ms, TIMEOUT_MS);
 	logs->workspace->max_attempts = Min(logs->workspace->max_attempts, ATTEMPTS);
 	logs->history = mls_endpoint_open(logs->workspace, userid);

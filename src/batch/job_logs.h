@@ -10,10 +10,10 @@
 typedef struct MlsJobLogs MlsJobLogs;
 
 /*
- * In a transaction: those of server, whose option workspace names a server that userid may use. service: of the same
- * server. Lives in the current context.
+ * Those of jobs that service knows, in workspace, the server that its option of this name says. Lives in the current context.
+ * May wait for a token; background work calls it outside of a transaction.
  */
-extern MlsJobLogs *mls_job_logs_open(const MlsServer *server, MlsService *service, Oid userid);
+extern MlsJobLogs *mls_job_logs_open(MlsServer *workspace, MlsService *service, Oid userid);
 
 /*
  * The end of the log that tells most, in whole lines, after its name; palloc'd. May wait for the network, needs no

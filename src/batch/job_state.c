@@ -5,6 +5,9 @@
 
 #include "batch/job_state.h"
 
+/* A service that asks for a longer wait is looked at all the same: the job's own time may be over. */
+#define LONGEST_ASKED_MS (60 * 60 * 1000)
+
 #define BIT(state) (1U << (state))
 #define ENDS_EARLY (BIT(MLS_JOB_FAILED) | BIT(MLS_JOB_CANCELLING))
 
@@ -86,7 +89,7 @@ mls_job_poll_delay(int polls, int64 min_ms, int64 max_ms, int64 asked_ms)
 	int64 delay = min_ms;
 
 	if (asked_ms >= 0)
-		return Max(asked_ms, min_ms);
+		return Max(Min(asked_ms, LONGEST_ASKED_MS), min_ms);
 	for (int i = 0; i < polls && delay < max_ms; i++)
 		delay = delay + delay / 4 + 1;
 	return Min(delay, max_ms);

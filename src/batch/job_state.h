@@ -53,7 +53,7 @@ typedef enum MlsRunStatus
 /* len bytes of status, in any spelling of case. */
 extern MlsRunStatus mls_run_status(const char *status, size_t len);
 
-/* How long until the next look at a job that was looked at polls times, ms; asked_ms: Retry-After, or -1. */
+/* How long until the next look at a job that was looked at polls times, ms; asked_ms: Retry-After, of which an hour counts, or -1. */
 extern int64 mls_job_poll_delay(int polls, int64 min_ms, int64 max_ms, int64 asked_ms);
 
 #endif

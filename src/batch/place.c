@@ -7,6 +7,7 @@
 
 #include "batch/template.h"
 #include "catalog/pg_foreign_server.h"
+#include "catalog/reading.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 
@@ -46,6 +47,18 @@ mls_place_storage(const MlsServer *server, Oid userid)
 						errdetail("A query's rows and the predictions go through Blob Storage."),
 						errhint("Name a server of TYPE 'blob': ALTER SERVER ... OPTIONS (ADD storage '...').")));
 	return mls_place_blob(server->storage, userid);
+}
+
+MlsBlobStore *
+mls_place_open_storage(const MlsJob *job)
+{
+	MlsServer *storage;
+	MlsReading reading;
+
+	mls_reading_begin(&reading);
+	storage = mls_place_storage(mls_place_server(job->server, job->owner), job->owner);
+	mls_reading_end(&reading);
+	return mls_blob_open(storage, job->owner);
 }
 
 MlsServer *

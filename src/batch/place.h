@@ -7,14 +7,20 @@
 #include "batch/blob.h"
 #include "batch/job.h"
 
-/* Long enough for any job; Azure ML ends one after 21 days. */
-#define MLS_JOB_SAS_SECONDS (7 * 24 * 60 * 60)
+/* Azure ML ends a job after 21 days at the latest. */
+#define MLS_JOB_SAS_SECONDS (21 * 24 * 60 * 60)
 
 /* In a transaction: the job's server of type 'batch'. Raises when it is gone, of another type, or not the owner's to use. */
 extern MlsServer *mls_place_server(const char *name, Oid userid);
 
 /* In a transaction: the blob server that it names. Raises when there is none. */
 extern MlsServer *mls_place_storage(const MlsServer *server, Oid userid);
+
+/*
+ * Open the job's storage. May wait for a token or a key vault; its server is looked for in a transaction of its own where
+ * there is none.
+ */
+extern MlsBlobStore *mls_place_open_storage(const MlsJob *job);
 
 /* In a transaction: the workspace server that it names. Raises when there is none. */
 extern MlsServer *mls_place_workspace(const MlsServer *server, Oid userid);

@@ -6,10 +6,13 @@
  */
 #include "ml_score.h"
 
+#include <time.h>
+
 #include "batch/service.h"
 #include "batch/worker.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "transport/retry.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "worker/worker.h"
@@ -95,9 +98,9 @@ open_service(Look *look)
 	mls_worker_begin();
 	MemoryContextSwitchTo(cxt);
 	look->server = mls_place_server(look->job->server, look->job->owner);
-	look->service = mls_service_open(look->server, look->job->owner);
 	mls_worker_commit();
 	MemoryContextSwitchTo(cxt);
+	look->service = mls_service_open(look->server, look->job->owner);
 }
 
 static void
@@ -170,6 +173,27 @@ start_look(Look *look)
 		look->exchange = mls_service_look(look->service, job->job_name);
 }
 
+static bool
+is_overdue(const MlsJob *job)
+{
+	return job->deadline != 0 && job->state == MLS_JOB_RUNNING && GetCurrentTimestamp() >= job->deadline;
+}
+
+/* Ask Azure to stop a job whose time is over; if that fails, it is over here all the same. */
+static void
+end_overdue(Look *look, const char *detail)
+{
+	MlsJob *job = look->job;
+	MlsExchange *cancel = mls_service_cancel(look->service, job->job_name);
+
+	if (cancel != NULL)
+		mls_exchange_wait(cancel);
+	mls_worker_begin();
+	mls_job_fail(job, "57014", psprintf("the job \"%s\" has not ended within its timeout", job->job_name), detail,
+				 "Give a longer timeout. Without the server's option workspace_url the job goes on in Azure.");
+	mls_worker_commit();
+}
+
 /* The service refuses to say. It may be passing: a role that is being given, a job that is not known everywhere yet. */
 static void
 take_refusal(Look *look)
@@ -179,6 +203,8 @@ take_refusal(Look *look)
 
 	if (status == 404 && job->invoked_at != 0 && !has_passed(job->invoked_at, PROPAGATION_MS))
 		put_off(job, look->server->poll_min_interval_ms, NULL, 0, NULL);
+	else if (is_overdue(job))
+		end_overdue(look, psprintf("It cannot be looked at: %s.", mls_exchange_failure(look->exchange)->message));
 	else if (status == 0 || status == 408 || status == 429 || status >= 500 || job->attempts + 1 < MAX_REFUSALS)
 	{
 		const MlsFailure *failure = mls_exchange_failure(look->exchange);
@@ -233,22 +259,12 @@ take_status(Look *look, const MlsRun *run)
 	const char *stopped = run->meaning == MLS_RUN_STOPPED ? psprintf("the service says \"%s\"", run->status) : NULL;
 	const char *arguments[] = {run->status, run->studio_url, stopped};
 	char *after = mls_exchange_header(look->exchange, "Retry-After");
-	int64 asked = after == NULL ? -1 : mls_result_row_number(after, (int) strlen(after));
 	int64 delay = mls_job_poll_delay(job->polls, look->server->poll_min_interval_ms, look->server->poll_max_interval_ms,
-									 asked < 0 ? -1 : asked * 1000);
+									 after == NULL ? -1 : mls_retry_after_parse(after, (int64) time(NULL)));
 
-	if (job->deadline != 0 && job->state == MLS_JOB_RUNNING && GetCurrentTimestamp() >= job->deadline)
+	if (is_overdue(job))
 	{
-		/* Ask Azure to stop it; if that fails, it is over here all the same. */
-		MlsExchange *cancel = mls_service_cancel(look->service, job->job_name);
-
-		if (cancel != NULL)
-			mls_exchange_wait(cancel);
-		mls_worker_begin();
-		mls_job_fail(job, "57014", psprintf("the job \"%s\" has not ended within its timeout", job->job_name),
-					 psprintf("The service says \"%s\".", run->status),
-					 "Give a longer timeout. Without the server's option workspace_url the job goes on in Azure.");
-		mls_worker_commit();
+		end_overdue(look, psprintf("The service says \"%s\".", run->status));
 		return;
 	}
 	if (run->status != NULL && (job->azure_status == NULL || strcmp(run->status, job->azure_status) != 0))

@@ -19,6 +19,8 @@
 #define OUTPUT_NAME "score"
 #define OUTPUT_FILE "predictions.csv"
 
+#define SAS_SLACK_SECONDS (60 * 60)
+
 #define CANCEL_VERSION "2023-04-01"
 #define LIST_VERSION "2020-09-01-dataplanepreview"
 #define MAX_LIST_PAGES 100
@@ -240,6 +242,15 @@ uses_sas(const MlsServer *server, const MlsJob *job)
 		   (job->outputs != NULL && mls_template_uses_sas(job->outputs));
 }
 
+/* As long as the job may run, and somewhat longer, for clocks differ. */
+static int64
+sas_seconds(const MlsJob *job)
+{
+	if (job->deadline == 0)
+		return MLS_JOB_SAS_SECONDS;
+	return Max(job->deadline - GetCurrentTimestamp(), 0) / USECS_PER_SEC + SAS_SLACK_SECONDS;
+}
+
 char *
 mls_service_sas(MlsService *service, const MlsJob *job, MlsBlobStore *store)
 {
@@ -248,7 +259,7 @@ mls_service_sas(MlsService *service, const MlsJob *job, MlsBlobStore *store)
 
 	if (store == NULL || !uses_sas(server, job))
 		return NULL;
-	sas = mls_blob_sas_query(store, true, MLS_JOB_SAS_SECONDS);
+	sas = mls_blob_sas_query(store, true, sas_seconds(job));
 	if (sas == NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("no SAS can be had for the templates of server \"%s\"", server->name),

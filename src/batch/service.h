@@ -19,7 +19,7 @@ typedef struct MlsRun
 	char *error; /* its words */
 } MlsRun;
 
-/* In a transaction; lives in the current context. */
+/* Lives in the current context. May wait for tokens; background work calls it outside of a transaction. */
 extern MlsService *mls_service_open(const MlsServer *server, Oid userid);
 
 /*

@@ -87,67 +87,91 @@ find_started(MlsJob *job, MlsService *service)
 	}
 }
 
+/* A SAS cannot be renewed once a job has it, and Azure signs in the name of an identity for a week at most. In a transaction. */
 static void
-submit(MlsJob *job)
+note_short_sas(const MlsJob *job, const char *sas)
+{
+	const char *ends = sas == NULL ? NULL : mls_blob_sas_expiry(sas);
+
+	if (ends != NULL && job->deadline != 0 && strcmp(ends, mls_blob_time(timestamptz_to_time_t(job->deadline))) < 0)
+		mls_job_note(job->id, mls_job_state_name(job->state),
+					 psprintf("its SAS ends at %s, which is before its timeout", ends));
+}
+
+/* The endpoint, and what it is to be sent to start the job. */
+static char *
+prepare(const MlsJob *job, MlsService **service)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	MlsServer *server;
-	MlsService *service;
-	MlsBlobStore *store = NULL;
-	MlsExchange *exchange;
-	MlsRun run;
+	MlsServer *storage = NULL;
+	MlsBlobStore *store;
 	char *sas;
 	char *body;
-	const char *reply;
-	size_t len;
 
 	mls_worker_begin();
 	MemoryContextSwitchTo(cxt);
 	server = mls_place_server(job->server, job->owner);
-	service = mls_service_open(server, job->owner);
 	if (job->query != NULL || server->storage != NULL)
-		store = mls_blob_open(mls_place_storage(server, job->owner), job->owner);
+		storage = mls_place_storage(server, job->owner);
 	mls_worker_commit();
 	MemoryContextSwitchTo(cxt);
 
-	sas = mls_service_sas(service, job, store);
+	*service = mls_service_open(server, job->owner);
+	store = storage == NULL ? NULL : mls_blob_open(storage, job->owner);
+	sas = mls_service_sas(*service, job, store);
 	mls_worker_begin();
+	note_short_sas(job, sas);
 	MemoryContextSwitchTo(cxt);
-	body = mls_service_invocation(service, job, store, sas);
+	body = mls_service_invocation(*service, job, store, sas);
 	mls_worker_commit();
 	MemoryContextSwitchTo(cxt);
+	return body;
+}
+
+/* The request to start the job has failed. Returns when the service has started it nevertheless, else raises. */
+static void
+take_failure(MlsJob *job, MlsService *service, MlsExchange *exchange)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+
+	if (!was_refused(mls_exchange_status(exchange)) && find_started(job, service))
+		return;
+	(void) note_intent(job, false);
+	MemoryContextSwitchTo(cxt);
+	mls_service_raise(service, exchange, "start a job");
+}
+
+static void
+submit(MlsJob *job)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	MlsService *service;
+	char *request = prepare(job, &service);
+	MlsExchange *exchange;
+	const char *reply;
+	size_t len;
+	MlsRun run;
 
 	if (job->invoke_started && find_started(job, service))
 		return;
 	if (!note_intent(job, true))
 		return;
 	MemoryContextSwitchTo(cxt);
-	exchange = mls_service_invoke(service, body, job->uuid);
+	exchange = mls_service_invoke(service, request, job->uuid);
 	mls_exchange_wait(exchange);
 	if (mls_exchange_failure(exchange) != NULL)
 	{
-		int status = mls_exchange_status(exchange);
-
-		if (was_refused(status))
-			(void) note_intent(job, false);
-		MemoryContextSwitchTo(cxt);
-		if (!was_refused(status) && find_started(job, service))
-			return;
-		if (!was_refused(status))
-			(void) note_intent(job, false);
-		MemoryContextSwitchTo(cxt);
-		mls_service_raise(service, exchange, "start a job");
+		take_failure(job, service, exchange);
+		return;
 	}
 	reply = mls_exchange_body(exchange, &len);
-	if (!mls_service_read(reply, len, &run) || run.name == NULL)
-	{
-		if (find_started(job, service))
-			return;
+	if (mls_service_read(reply, len, &run) && run.name != NULL)
+		note_invoked(job, &run, "started");
+	else if (!find_started(job, service))
 		ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
-						errmsg("server \"%s\" did not say which job it has started", server->name),
+						errmsg("server \"%s\" did not say which job it has started", job->server),
 						errhint("Check that the server's option url is a batch endpoint's, ending in /jobs.")));
-	}
-	note_invoked(job, &run, "started");
 }
 
 /* What the logs of a job that has failed say; or why that is not known. */
@@ -156,6 +180,7 @@ read_logs(MlsJob *job)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	MlsServer *server;
+	MlsServer *workspace;
 	MlsJobLogs *logs;
 	char *problem = NULL;
 	char *tail;
@@ -163,9 +188,10 @@ read_logs(MlsJob *job)
 	mls_worker_begin();
 	MemoryContextSwitchTo(cxt);
 	server = mls_place_server(job->server, job->owner);
-	logs = mls_job_logs_open(server, mls_service_open(server, job->owner), job->owner);
+	workspace = mls_place_workspace(server, job->owner);
 	mls_worker_commit();
 	MemoryContextSwitchTo(cxt);
+	logs = mls_job_logs_open(workspace, mls_service_open(server, job->owner), job->owner);
 	tail = mls_job_logs_tail(logs, job, &problem);
 	return tail != NULL ? tail : problem;
 }
@@ -241,16 +267,10 @@ static void
 fetch_and_load(MlsJob *job)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	MlsBlobStore *store;
+	MlsBlobStore *store = mls_place_open_storage(job);
 	MlsDownload *download;
 	const char *bytes;
 	bool moved;
-
-	mls_worker_begin();
-	MemoryContextSwitchTo(cxt);
-	store = mls_blob_open(mls_place_storage(mls_place_server(job->server, job->owner), job->owner), job->owner);
-	mls_worker_commit();
-	MemoryContextSwitchTo(cxt);
 
 	download = mls_download_folder(store, mls_place_output(job), job);
 	bytes = psprintf(INT64_FORMAT, download->bytes);
@@ -305,8 +325,9 @@ static void
 clean_up(MlsJob *job)
 {
 	MemoryContext cxt = CurrentMemoryContext;
+	MlsServer *storage = NULL;
 	MlsServer *server;
-	MlsBlobStore *store = NULL;
+	MlsBlobStore *store;
 	List *folders;
 	ListCell *lc;
 
@@ -314,12 +335,13 @@ clean_up(MlsJob *job)
 	MemoryContextSwitchTo(cxt);
 	server = mls_place_server(job->server, job->owner);
 	if (server->storage != NULL)
-		store = mls_blob_open(mls_place_storage(server, job->owner), job->owner);
-	folders = folders_of(job);
+		storage = mls_place_storage(server, job->owner);
+	folders = storage == NULL ? NIL : folders_of(job);
 	mls_worker_commit();
 	MemoryContextSwitchTo(cxt);
 
-	foreach (lc, store == NULL ? NIL : folders)
+	store = folders == NIL ? NULL : mls_blob_open(storage, job->owner);
+	foreach (lc, folders)
 	{
 		MlsBlobListing listing;
 

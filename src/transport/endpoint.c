@@ -7,8 +7,8 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "auth/token_cache.h"
+#include "catalog/reading.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "transport/endpoint.h"
@@ -179,6 +179,19 @@ register_endpoint(MlsEndpoint *endpoint)
 	MemoryContextRegisterResetCallback(endpoint->cxt, &endpoint->callback);
 }
 
+/* What authorizes now, in the current context. Where no transaction is open, none is while the network is waited for. */
+static MlsAuthorization
+authorize(const MlsEndpoint *endpoint, const MlsAuthRefusal *refusal)
+{
+	MlsReading reading;
+	MlsAuthPlan *plan;
+
+	mls_reading_begin(&reading);
+	plan = mls_auth_plan(endpoint->server, endpoint->userid, refusal);
+	mls_reading_end(&reading);
+	return mls_auth_take(plan);
+}
+
 MlsEndpoint *
 mls_endpoint_open(const MlsServer *server, Oid userid)
 {
@@ -189,7 +202,7 @@ mls_endpoint_open(const MlsServer *server, Oid userid)
 		mls_endpoint_check_url(server, server->url);
 	endpoint = make_endpoint(server);
 	endpoint->userid = userid;
-	endpoint->authorization = mls_auth_get(server, userid, NULL);
+	endpoint->authorization = authorize(endpoint, NULL);
 	make_headers(endpoint);
 	register_endpoint(endpoint);
 	endpoint->tuner = choose_tuner(endpoint->entry, server);
@@ -214,31 +227,6 @@ mls_endpoint_open_plain(const MlsServer *server, List *secrets)
 	return endpoint;
 }
 
-/*
- * What authorizes now, in the current context. User mappings are read in a transaction: background work, which waits for
- * the network outside of one, gets one for the while, without a snapshot, so that it holds nothing back.
- */
-static MlsAuthorization
-get_authorization(const MlsEndpoint *endpoint, const MlsAuthRefusal *refusal)
-{
-	MemoryContext cxt = CurrentMemoryContext;
-	bool in_transaction = IsTransactionState();
-	MlsAuthorization authorization;
-
-	if (!in_transaction)
-	{
-		StartTransactionCommand();
-		MemoryContextSwitchTo(cxt);
-	}
-	authorization = mls_auth_get(endpoint->server, endpoint->userid, refusal);
-	if (!in_transaction)
-	{
-		CommitTransactionCommand();
-		MemoryContextSwitchTo(cxt);
-	}
-	return authorization;
-}
-
 bool
 mls_endpoint_renew(MlsEndpoint *endpoint, bool was_refused, const char *challenge)
 {
@@ -247,7 +235,7 @@ mls_endpoint_renew(MlsEndpoint *endpoint, bool was_refused, const char *challeng
 	MlsAuthorization authorization;
 	bool changed;
 
-	authorization = get_authorization(endpoint, was_refused ? &refusal : NULL);
+	authorization = authorize(endpoint, was_refused ? &refusal : NULL);
 	changed = strcmp(authorization.header, endpoint->authorization.header) != 0;
 
 	/* The old header may still be on its way, so it stays until the handle is closed. */

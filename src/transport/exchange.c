@@ -88,6 +88,15 @@ mls_exchange_mask_body(MlsExchange *exchange)
 	return reply->len > 0 && mls_secret_mask(exchange->endpoint, reply->body, reply->len);
 }
 
+void
+mls_exchange_wipe_body(MlsExchange *exchange)
+{
+	MlsHttpReply *reply = exchange->transfer == NULL ? NULL : &exchange->transfer->reply;
+
+	if (reply != NULL && reply->len > 0)
+		explicit_bzero(reply->body, reply->len);
+}
+
 const char *
 mls_exchange_request_id(const MlsExchange *exchange)
 {

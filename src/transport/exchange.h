@@ -57,7 +57,8 @@ extern void mls_counters_add(MlsCounters *into, const MlsCounters *from);
 
 /*
  * Talk to server as userid. Lives in the current memory context: when that goes, transfers are cut and shared slots
- * given back, whatever raised. Raises for missing credentials and refused hosts.
+ * given back, whatever raised. Raises for missing credentials and refused hosts. May wait for a token; background work calls
+ * it outside of a transaction, so that none is open meanwhile.
  */
 extern MlsEndpoint *mls_endpoint_open(const MlsServer *server, Oid userid);
 
@@ -162,6 +163,9 @@ extern const char *mls_exchange_body(const MlsExchange *exchange, size_t *len);
 
 /* Overwrite the request's credential in the reply's body, of which something is to be shown. False if it is not in it. */
 extern bool mls_exchange_mask_body(MlsExchange *exchange);
+
+/* Overwrite the reply's body, which was a secret. */
+extern void mls_exchange_wipe_body(MlsExchange *exchange);
 extern const char *mls_exchange_request_id(const MlsExchange *exchange); /* or NULL */
 
 /* The id that the last attempt was sent with, and how long it took (us); 0 when none was sent. */

@@ -29,31 +29,32 @@ sign(const MlsRequestSpec *spec, const char *id_header, void *arg)
 							   mls_webhook_signature(alert->secret, alert->event_id, now, spec->body, spec->len)));
 }
 
-/* What the alert is signed with; raises when there is nothing. */
-static char *
-signing_secret(const MlsServer *server, Oid userid)
+/* In a transaction: what the alert is signed with; raises when there is nothing. */
+static MlsReference *
+find_secret(const MlsServer *server, Oid userid)
 {
-	char *secret = mls_credential_option(server, userid, "secret");
-	const char *problem = secret == NULL ? NULL : mls_webhook_secret_problem(secret);
+	MlsReference *secret = mls_credential_find(server, userid, "secret");
 
 	if (secret == NULL)
 		ereport(ERROR, errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 				errmsg("no secret for role \"%s\" on server \"%s\"", GetUserNameFromId(userid, false), server->name),
 				errhint("%s", mls_credential_hint(server, userid, list_make1("secret"))));
-	if (problem != NULL)
-		ereport(ERROR, errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-				errmsg("the secret for role \"%s\" on server \"%s\" cannot sign", GetUserNameFromId(userid, false),
-					   server->name),
-				errdetail("%s", problem));
 	return secret;
 }
 
+/* May wait for a key vault and for a token. */
 static MlsEndpoint *
-open_endpoint(MlsAlert *alert, const MlsServer *server)
+open_endpoint(MlsAlert *alert, const MlsServer *server, MlsReference *secret)
 {
 	MlsEndpoint *endpoint;
+	const char *problem;
 
-	alert->secret = signing_secret(server, alert->owner);
+	alert->secret = mls_reference_open(secret);
+	problem = mls_webhook_secret_problem(alert->secret);
+	if (problem != NULL)
+		ereport(ERROR, errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				errmsg("the secret in the user mapping of server \"%s\" cannot sign", server->name),
+				errdetail("%s", problem));
 	endpoint = mls_endpoint_open(server, alert->owner);
 	mls_endpoint_hide(endpoint, alert->secret);
 	return endpoint;
@@ -65,6 +66,7 @@ mls_alert_send(MlsAlert *alert)
 	MemoryContext cxt = CurrentMemoryContext;
 	MlsRequestSpec spec = {
 		.method = "POST", .sign = sign, .sign_arg = alert, .send_credential = true, .idempotent = true};
+	MlsReference *secret;
 	MlsEndpoint *endpoint;
 	MlsServer *server;
 	int len;
@@ -72,9 +74,10 @@ mls_alert_send(MlsAlert *alert)
 	mls_worker_begin();
 	MemoryContextSwitchTo(cxt);
 	server = mls_action_webhook(alert->webhook, alert->owner);
-	endpoint = open_endpoint(alert, server);
+	secret = find_secret(server, alert->owner);
 	mls_worker_commit();
 	MemoryContextSwitchTo(cxt);
+	endpoint = open_endpoint(alert, server, secret);
 	alert->body = JsonbToCString(NULL, &alert->payload->root, VARSIZE(alert->payload));
 	len = (int) strlen(alert->body);
 	spec.url = server->url;

@@ -72,6 +72,13 @@ id=$(submit "timeout => '3 s'")
 finish "$id" >/dev/null
 like "$(why "$id")" "57014 / the job \"batchjob-.*\" has not ended within its timeout / The service says \"Hibernating\"" "an unknown state is waited out, up to the timeout"
 batch_no_faults
+batch_fault '{"on": "job", "hold": "Running"}'
+id=$(submit "timeout => '3 s'")
+wait_state "$id" running
+batch_fault '{"on": "status", "status": 503, "times": 1000}'
+finish "$id" >/dev/null
+like "$(why "$id")" "57014 / the job \"batchjob-.*\" has not ended within its timeout / It cannot be looked at: " "so is a service that does not answer"
+batch_no_faults
 
 # The store
 sql "ALTER USER MAPPING FOR PUBLIC SERVER lake OPTIONS (SET account_key '$(openssl rand -base64 48)')"

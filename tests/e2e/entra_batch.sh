@@ -45,11 +45,14 @@ first=$(submit)
 is "$(sql "SELECT step, ok FROM ml_score.check_server('pb') WHERE step = 'make a SAS'")" "make a SAS|t" "check_server makes one"
 is "$(finish "$first") $(stored)" "completed 100|100|1|100" "a job whose input is a URL with a user delegation SAS"
 sas=$(batch_jobs | grep -o "ml_score/$first-[^\"]*" | grep -o '[?].*' | head -n 1)
+is "$(sql "SELECT count(*) FROM ml_score.batch_job_event WHERE job = $first AND state = 'submitting' AND message ~ 'its SAS ends at .*Z, which is before its timeout'")" 1 \
+	"that it ends before the job's timeout is noted"
 like "$sas" '[?]se=.*&sp=racwl&spr=https&sv=2021-12-02&sr=c&skoid=tests&sktid=tenant&skt=.*&ske=.*&sks=b&skv=.*&sig=' "which says whose key it is"
 is "$(curl -sS -o /dev/null -w '%{http_code}' --cacert "$BLOB_CA" "$(blob_url entra-batch)${sas}&restype=container&comp=list")" 200 "and is good on its own"
 is "$(curl -sS -o /dev/null -w '%{http_code}' --cacert "$BLOB_CA" "$(blob_url entra-batch)${sas/sp=racwl/sp=racwdl}&restype=container&comp=list")" 403 "for no more than it says"
-id=$(submit "on_conflict => 'update'")
+id=$(submit "on_conflict => 'update', timeout => '5 days'")
 is "$(finish "$id")" completed "another job"
+is "$(sql "SELECT count(*) FROM ml_score.batch_job_event WHERE job = $id AND message ~ 'its SAS ends'")" 0 "whose SAS lives longer"
 is "$(sql "SELECT identity, scope = '$(blob_url "")', source, fetches, expires_at - fetched_at BETWEEN '23 hours' AND '24 hours', last_error FROM ml_score.token_status WHERE kind = 'delegation key'")" \
 	"app|t|blob service|1|t|" "has the same key from the cache"
 sql "ALTER DATABASE $PGDATABASE RESET ALL"

@@ -9,7 +9,9 @@ tells {"tls_port", "ca_file", "client_pem", ...}. Everything asked is recorded.
       ok  life-SECONDS  refresh-SECONDS (refresh_in)  refuse (invalid_client, and repeats the form)  status-NNN
       jwt (signed by this run's key, for the audience that is asked for, as kafka.sh, azurite.sh and batch.sh want it)
       nobody (no such tenant)  redirect (307)  clock (the assertion must be good by our clock: /set?ahead=SECONDS)
-      unsigned-once (then jwt)  then-503 (a token of 40 s, then that)  then-hang  stale-once (a jwt that has expired, then jwt)  once-NNN (the first time)  hang  slow  garbage  expired  no-expiry  long (a token of 12 kB)  huge (of 20 kB)
+      unsigned-once (then jwt)  then-503 (a token of 40 s, then that)  then-hang  stale-once (a jwt that has expired, then jwt)
+      stale-hang (the same, then hang)  once-NNN (the first time)  hang...  slow  garbage  expired  no-expiry
+      long (a token of 12 kB)  huge (of 20 kB)
   GET  /metadata/identity/oauth2/token IMDS; /imds-MODE before it: as above, or imds-404-N (the first N times)
   GET  /msi/token                      App Service 2019 (X-IDENTITY-HEADER) and 2017 (secret); POST: Cloud Shell
   GET  /aml/token                      the same on Azure ML compute
@@ -126,7 +128,7 @@ def behave(mode, form_text):
     """The answer to a token request."""
     if mode == "jwt":
         return issue(mode, lambda reply: reply.update(access_token=signed_token(form_text)))
-    if mode == "hang":
+    if mode.startswith("hang") or (mode == "stale-hang" and times(mode) > 1):
         time.sleep(60)
     if mode == "slow":
         time.sleep(1)
@@ -144,7 +146,7 @@ def behave(mode, form_text):
         return int(mode[7:]), {"error": "temporarily_unavailable", "error_description": "later"}
     if mode.startswith("once-") and times(mode) == 1:
         return int(mode[5:]), {"error": "temporarily_unavailable", "error_description": "later"}
-    if mode == "stale-once" and times(mode) == 1:
+    if mode == "stale-hang" or (mode == "stale-once" and times(mode) == 1):
         return issue(mode, lambda reply: reply.update(access_token=signed_token(form_text, "exp=-60")))
     if mode == "stale-once":
         return behave("jwt", form_text)

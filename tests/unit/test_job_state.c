@@ -78,6 +78,7 @@ test_poll_delay(void)
 	ok(grows && last == 60000, "then it takes longer, up to a limit");
 	ok(mls_job_poll_delay(0, 2000, 60000, 15000) == 15000, "what the service asks for holds");
 	ok(mls_job_poll_delay(50, 2000, 60000, 0) == 2000, "but for hurry");
+	ok(mls_job_poll_delay(0, 2000, 60000, PG_INT64_MAX) == 3600000, "or for more than an hour");
 }
 
 static void
