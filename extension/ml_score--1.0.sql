@@ -1057,7 +1057,7 @@ COMMENT ON COLUMN ml_score.progress_batch.state IS 'the step that it is in';
 COMMENT ON COLUMN ml_score.progress_batch.pid IS 'process that does it; NULL: none does now';
 COMMENT ON COLUMN ml_score.progress_batch.unit IS 'of what done and total are: rows when exporting, bytes of the results when downloading or loading';
 COMMENT ON COLUMN ml_score.progress_batch.done IS 'so much of the step is done';
-COMMENT ON COLUMN ml_score.progress_batch.total IS 'of so much; when exporting the planner''s estimate, or done once that is more';
+COMMENT ON COLUMN ml_score.progress_batch.total IS 'of so much; when exporting the planner''s estimate, NULL once that was too low';
 COMMENT ON COLUMN ml_score.progress_batch.percent IS 'done of total; NULL: not known. 100 is for what was counted: an export, whose end is estimated, shows 99.9 at most';
 
 CREATE FUNCTION ml_score.submit_batch(server name, query text DEFAULT NULL, input text DEFAULT NULL,

@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "batch/copy_text.h"
 #include "batch/csv.h"
 #include "catalog/pg_type.h"
 #include "codec/encode_value.h"
@@ -240,33 +241,6 @@ write_json_row(MlsRowWriter *writer, TupleTableSlot *slot, StringInfo out)
 	}
 	mls_json_write_raw(out, "}\n", 2);
 	out->data[out->len] = '\0';
-}
-
-void
-mls_copy_write(StringInfo out, const char *text, size_t len)
-{
-	const char *end = text + len;
-
-	for (; text < end; text++)
-	{
-		switch (*text)
-		{
-			case '\\':
-				appendStringInfoString(out, "\\\\");
-				break;
-			case '\n':
-				appendStringInfoString(out, "\\n");
-				break;
-			case '\r':
-				appendStringInfoString(out, "\\r");
-				break;
-			case '\t':
-				appendStringInfoString(out, "\\t");
-				break;
-			default:
-				appendStringInfoChar(out, *text);
-		}
-	}
 }
 
 static void

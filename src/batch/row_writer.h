@@ -27,7 +27,4 @@ extern void mls_row_writer_header(MlsRowWriter *writer, StringInfo out);
 /* Append a row to out, and its keys to keys: a line of COPY's text format. */
 extern void mls_row_writer_row(MlsRowWriter *writer, TupleTableSlot *slot, StringInfo out, StringInfo keys);
 
-/* Append len bytes of text as a value of COPY's text format. */
-extern void mls_copy_write(StringInfo out, const char *text, size_t len);
-
 #endif

@@ -8,10 +8,13 @@
 
 #include "batch/sent_rows.h"
 
+#include "batch/copy_text.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/memutils.h"
 
 #define CACHED_FILES 8
@@ -115,7 +118,7 @@ read_keys(MlsSentRows *rows, FileKeys *keys, int file)
 	keys->file = 0;
 	mls_ledger_open(&ledger);
 	if (mls_ledger_run_texts("SELECT keys FROM ml_score.batch_file WHERE job = $1::bigint AND file = $2::integer", 2,
-							 arguments) != 1)
+					  arguments) != 1)
 		elog(ERROR, "the keys of file %d are gone", file);
 	text = DatumGetByteaPP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	keys->len = (int) VARSIZE_ANY_EXHDR(text);
@@ -189,6 +192,45 @@ mls_sent_rows_missing(const MlsSentRows *rows)
 	return rows->missing;
 }
 
+/* The row's keys as the text of an array; NULL when it has none. */
+static char *
+key_array(MlsSentRows *rows, int file, int64 row)
+{
+	int n = rows->job->nkeys;
+	int lower = 1;
+	char **values = palloc(sizeof(char *) * (n + 1));
+	Datum *datums = palloc(sizeof(Datum) * (n + 1));
+	bool *nulls = palloc(sizeof(bool) * (n + 1));
+	const char *line;
+	int len;
+
+	if (!rows->has_keys)
+		return NULL;
+	key_line(rows, file, row, &line, &len);
+	mls_copy_split(pg_any_to_server(pnstrdup(line, len), len, PG_UTF8), values, n);
+	for (int i = 0; i < n; i++)
+	{
+		nulls[i] = values[i] == NULL;
+		datums[i] = nulls[i] ? (Datum) 0 : CStringGetTextDatum(values[i]);
+	}
+	return OidOutputFunctionCall(F_ARRAY_OUT, PointerGetDatum(construct_md_array(datums, nulls, 1, &n, &lower, TEXTOID,
+																				 -1, false, TYPALIGN_INT)));
+}
+
+static void
+note_missing(MlsSentRows *rows, int file, int64 row)
+{
+	const char *arguments[] = {psprintf(INT64_FORMAT, rows->job->id), psprintf("%d", file), psprintf(INT64_FORMAT, row),
+							   key_array(rows, file, row)};
+	MlsLedger ledger;
+
+	mls_ledger_open(&ledger);
+	mls_ledger_run_texts("INSERT INTO ml_score.batch_missing (job, file, \"row\", key) VALUES ($1::bigint, $2::integer, "
+				  "$3::bigint, $4::text[])",
+				  4, arguments);
+	mls_ledger_close(&ledger);
+}
+
 int64
 mls_sent_rows_note_missing(MlsSentRows *rows)
 {
@@ -201,27 +243,9 @@ mls_sent_rows_note_missing(MlsSentRows *rows)
 
 		for (int64 row = 0; row < sent->rows; row++)
 		{
-			const char *line;
-			const char *arguments[] = {NULL, NULL, NULL, NULL};
-			MlsLedger ledger;
-			int len;
-
 			if (sent->seen[row / 8] & (1 << (row % 8)))
 				continue;
-			arguments[0] = psprintf(INT64_FORMAT, rows->job->id);
-			arguments[1] = psprintf("%d", file);
-			arguments[2] = psprintf(INT64_FORMAT, row);
-			if (rows->has_keys)
-			{
-				key_line(rows, file, row, &line, &len);
-				arguments[3] = pnstrdup(line, len);
-			}
-			mls_ledger_open(&ledger);
-			mls_ledger_run_texts(
-				"INSERT INTO ml_score.batch_missing (job, file, \"row\", key) VALUES ($1::bigint, $2::integer, "
-				"$3::bigint, string_to_array($4, E'\\t', '\\N'))",
-				4, arguments);
-			mls_ledger_close(&ledger);
+			note_missing(rows, file, row);
 			MemoryContextReset(cxt);
 		}
 	}

@@ -13,6 +13,7 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "batch/copy_text.h"
 #include "batch/progress.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
@@ -248,33 +249,6 @@ copy_lines(MlsTarget *target, const char *start, const char *end)
 	return stored;
 }
 
-/* Take a line of COPY's text format apart, in place. */
-static void
-split_line(char *line, char *end, char **values, int n)
-{
-	char *out = line;
-	char *in = line;
-
-	for (int i = 0; i < n; i++)
-	{
-		bool null = end - in >= 2 && in[0] == '\\' && in[1] == 'N' && (in + 2 == end || in[2] == '\t');
-
-		values[i] = null ? NULL : out;
-		for (; in < end && *in != '\t'; in++)
-		{
-			if (*in == '\\' && in + 1 < end)
-			{
-				in++;
-				*out++ = *in == 'n' ? '\n' : *in == 'r' ? '\r' : *in == 't' ? '\t' : *in;
-			}
-			else
-				*out++ = *in;
-		}
-		in++;
-		*out++ = '\0';
-	}
-}
-
 /* The same by the statement. */
 static int64
 insert_lines(MlsTarget *target, const char *start, const char *end)
@@ -292,7 +266,7 @@ insert_lines(MlsTarget *target, const char *start, const char *end)
 		const char *stop = memchr(line, '\n', end - line);
 		char *copy = pg_any_to_server(pnstrdup(line, stop - line), (int) (stop - line), PG_UTF8);
 
-		split_line(copy, copy + strlen(copy), values, target->ncolumns);
+		mls_copy_split(copy, values, target->ncolumns);
 		tuplestore_puttuple(store, BuildTupleFromCStrings(input, values));
 		relation.md.enrtuples++;
 		line = stop + 1;

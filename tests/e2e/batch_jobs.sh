@@ -101,5 +101,31 @@ like "$(finish "$id")" "was cancelled" "so can one whose query runs"
 cmp_ok $(($(now_ms) - start)) "<" 10000 "at once"
 is "$(invoked "$id")" 0 "it was never started"
 is "$(sql "SELECT ml_score.cancel_batch($id)")" f "what has ended is not cancelled again"
+id=$(sql "SELECT ml_score.submit_batch('pb', query => 'SELECT id, $DIAMOND, pg_sleep(0.01)::text FROM diamonds WHERE id % 1 = 0', target => 'price')")
+wait_until 20 "SELECT done > 20 AND total IS NULL AND percent IS NULL FROM ml_score.progress_batch WHERE job = $id"
+ok $? "of more rows than the planner expects the end is not known" "$(sql "SELECT * FROM ml_score.progress_batch")"
+sql "SELECT ml_score.cancel_batch($id)" >/dev/null
+
+# keys that are empty, or full of what COPY escapes
+sql <<-'EOF2'
+	CREATE TABLE named (name text PRIMARY KEY, price float8);
+	CREATE TABLE names (id int, name text);
+	INSERT INTO names VALUES (1, ''), (2, E'\\\t\n,\\N'), (3, 'c');
+EOF2
+named() {
+	sql "SELECT ml_score.submit_batch('pb', query => 'SELECT name, $DIAMOND FROM diamonds JOIN names USING (id) ORDER BY id', target => 'named' ${1:-})"
+}
+is "$(finish "$(named)") $(sql "SELECT count(*), count(price) FROM named JOIN names USING (name)")" "completed 3|3" "keys are text of any kind"
+is "$(finish "$(named ", on_conflict => 'update'")") $(sql "SELECT count(*), count(price) FROM named JOIN names USING (name)")" "completed 3|3" "also when they are stored again"
+batch_fault '{"on": "job", "skip_files": 2}'
+id=$(named ", on_conflict => 'update', rows_per_file => 1")
+is "$(finish "$id") $(sql "SELECT count(*) FROM ml_score.batch_missing JOIN names ON key = ARRAY[name] WHERE job = $id AND id = file")" "completed 2" \
+	"those without a prediction are listed as they are"
+
+# a query that has no plan
+id=$(sql "SELECT ml_score.submit_batch('pb', query => 'EXPLAIN SELECT 1', retain => 'all')")
+wait_until 20 "SELECT count(*) > 0 FROM ml_score.batch_job_event WHERE job = $id AND message ~ '^1 rows in 1 files'"
+ok $? "what EXPLAIN says is exported like other rows" "$(job "$id" "*")"
+sql "SELECT ml_score.cancel_batch($id)" >/dev/null
 like "$(batch_jobs)" '"repeatability_request-id"' "the request that starts a job has the id that Azure's client gives it"
 done_testing
