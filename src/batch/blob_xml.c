@@ -14,6 +14,9 @@
 #define MAX_DEPTH 32
 #define MAX_NAME 64
 
+/* No blob has so many bytes, and no sum of a listing's sizes overflows. */
+#define MAX_SIZE_DIGITS 15
+
 typedef enum XmlEvent
 {
 	XML_START, /* name */
@@ -269,6 +272,15 @@ add_item(MlsBlobListing *listing)
 	return &listing->items[listing->n++];
 }
 
+/* Bytes; -1 for what is no such number. */
+static int64
+read_size(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	return digits == 0 || digits > MAX_SIZE_DIGITS || text[digits] != '\0' ? -1 : strtoll(text, NULL, 10);
+}
+
 /* An element of a listing ended; text is what it held. */
 static void
 take_element(MlsBlobListing *listing, const XmlReader *r, MlsBlobItem *item, const char *text)
@@ -276,7 +288,7 @@ take_element(MlsBlobListing *listing, const XmlReader *r, MlsBlobItem *item, con
 	if (r->depth == 3 && item != NULL && strcmp(r->name, "Name") == 0)
 		item->name = pstrdup(text);
 	else if (r->depth == 4 && item != NULL && strcmp(r->name, "Content-Length") == 0)
-		item->size = strtoll(text, NULL, 10);
+		item->size = read_size(text);
 	else if (r->depth == 1 && strcmp(r->name, "NextMarker") == 0 && *text != '\0')
 		listing->next_marker = pstrdup(text);
 }

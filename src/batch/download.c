@@ -85,7 +85,13 @@ mls_download_folder(MlsBlobStore *store, const char *folder, const MlsJob *job)
 	download->files = palloc0(sizeof(MlsDownloadedFile) * listing.n);
 	download->data = BufFileCreateTemp(true);
 	for (int i = 0; i < listing.n; i++)
+	{
+		if (listing.items[i].size < 0)
+			ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
+							errmsg("server \"%s\" does not say how long the blob \"%s\" is",
+								   mls_blob_server(store)->name, listing.items[i].name)));
 		fetch.total += listing.items[i].size;
+	}
 	for (int i = 0; i < listing.n; i++)
 	{
 		MlsDownloadedFile *file = &download->files[download->nfiles++];

@@ -55,4 +55,17 @@ for fault in '"status": 503' '"drop": true'; do
 	id=$(submit)
 	is "$(finish "$id" 90) $(invoked "$id") $(stored)" "completed 1 200|200|1|200" "a request that was not carried out is made again ($fault)"
 done
+# A store that lists what cannot be
+need_peer hostile_store
+sql "ALTER SERVER pb OPTIONS (ADD deployment 'pipeline')"
+for container in unsized negative endless; do
+	sql "CREATE SERVER $container TYPE 'blob' FOREIGN DATA WRAPPER ml_score OPTIONS (url '$(peer_url hostile_store)/acct/$container', auth 'none');
+		ALTER SERVER pb OPTIONS (SET storage '$container')"
+	id=$(sql "SELECT ml_score.submit_batch('pb', input => 'azureml://datastores/$BOX/paths/x.csv', target => 'price',
+		outputs => '{\"score\": \"azureml://datastores/$BOX/paths/hostile/$container.csv\"}')")
+	expected="does not say how long the blob .*/out/0.csv. is"
+	[ $container != endless ] || expected="lists its blobs on more than 1000 pages"
+	like "$(finish "$id" 120)" "$expected" "a listing that is $container"
+	like "$(why "$id")" "^downloading / (08P01|54000)" "ends the job"
+done
 done_testing

@@ -16,6 +16,34 @@ read_listing(const char *xml, MlsBlobListing *listing)
 }
 
 static void
+test_sizes(void)
+{
+	static const struct
+	{
+		const char *text;
+		int64 size;
+	} cases[] = {{"0", 0},
+				 {"123456789012345", INT64CONST(123456789012345)},
+				 {"", -1},
+				 {"-5", -1},
+				 {"1e3", -1},
+				 {" 7", -1},
+				 {"1234567890123456", -1},
+				 {"99999999999999999999999", -1}};
+	MlsBlobListing listing;
+
+	for (int i = 0; i < lengthof(cases); i++)
+	{
+		ok(read_listing(psprintf("<EnumerationResults><Blobs><Blob><Name>a</Name><Properties><Content-Length>%s"
+								 "</Content-Length></Properties></Blob></Blobs><NextMarker/></EnumerationResults>",
+								 cases[i].text),
+						&listing) &&
+			   listing.n == 1 && listing.items[0].size == cases[i].size,
+		   "a size of \"%s\"", cases[i].text);
+	}
+}
+
+static void
 test_listing(void)
 {
 	MlsBlobListing listing;
@@ -107,6 +135,7 @@ int
 main(void)
 {
 	test_listing();
+	test_sizes();
 	test_malformed();
 	test_text();
 	test_block_list();
