@@ -118,7 +118,7 @@ read_keys(MlsSentRows *rows, FileKeys *keys, int file)
 	keys->file = 0;
 	mls_ledger_open(&ledger);
 	if (mls_ledger_run_texts("SELECT keys FROM ml_score.batch_file WHERE job = $1::bigint AND file = $2::integer", 2,
-					  arguments) != 1)
+							 arguments) != 1)
 		elog(ERROR, "the keys of file %d are gone", file);
 	text = DatumGetByteaPP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	keys->len = (int) VARSIZE_ANY_EXHDR(text);
@@ -225,9 +225,10 @@ note_missing(MlsSentRows *rows, int file, int64 row)
 	MlsLedger ledger;
 
 	mls_ledger_open(&ledger);
-	mls_ledger_run_texts("INSERT INTO ml_score.batch_missing (job, file, \"row\", key) VALUES ($1::bigint, $2::integer, "
-				  "$3::bigint, $4::text[])",
-				  4, arguments);
+	mls_ledger_run_texts(
+		"INSERT INTO ml_score.batch_missing (job, file, \"row\", key) VALUES ($1::bigint, $2::integer, "
+		"$3::bigint, $4::text[])",
+		4, arguments);
 	mls_ledger_close(&ledger);
 }
 
