@@ -8,11 +8,12 @@
  */
 #include "postgres.h"
 
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+
 #include "auth/token_cache.h"
 
 #include "auth/token_table.h"
-#include "common/cryptohash.h"
-#include "common/sha2.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
@@ -39,36 +40,28 @@
 static int fetching[MAX_FETCH_DEPTH]; /* the entries that this backend fetches, the innermost last */
 static int fetch_depth;
 
-static void
-hash_part(pg_cryptohash_ctx *hash, const void *data, size_t len)
-{
-	if (pg_cryptohash_update(hash, data, len) < 0)
-		elog(ERROR, "could not hash: %s", pg_cryptohash_error(hash));
-}
-
+/* OpenSSL's own hash: PostgreSQL's needs a resource owner, which there is none of outside of transactions. */
 MlsCacheKey
 mls_cache_key_make(const char *const *parts, int n)
 {
-	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
 	const uint8 *salt = mls_token_table_salt();
+	EVP_MD_CTX *hash = EVP_MD_CTX_new();
 	MlsCacheKey key;
+	bool ok = hash != NULL && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 &&
+			  EVP_DigestUpdate(hash, salt, MLS_TOKEN_SALT_SIZE) == 1;
 
-	StaticAssertStmt(sizeof(key.bytes) == PG_SHA256_DIGEST_LENGTH, "a key is a SHA-256 hash");
-	if (hash == NULL || pg_cryptohash_init(hash) < 0)
-		elog(ERROR, "could not hash");
-	hash_part(hash, salt, MLS_TOKEN_SALT_SIZE);
-	for (int i = 0; i < n; i++)
+	StaticAssertStmt(sizeof(key.bytes) == SHA256_DIGEST_LENGTH, "a key is a SHA-256 hash");
+	for (int i = 0; ok && i < n; i++)
 	{
 		/* Lengths go in, so that no two lists look the same. */
 		int32 len = parts[i] == NULL ? -1 : (int32) strlen(parts[i]);
 
-		hash_part(hash, &len, sizeof(len));
-		if (len > 0)
-			hash_part(hash, parts[i], len);
+		ok = EVP_DigestUpdate(hash, &len, sizeof(len)) == 1 && (len <= 0 || EVP_DigestUpdate(hash, parts[i], len) == 1);
 	}
-	if (pg_cryptohash_final(hash, key.bytes, sizeof(key.bytes)) < 0)
+	ok = ok && EVP_DigestFinal_ex(hash, key.bytes, NULL) == 1;
+	EVP_MD_CTX_free(hash);
+	if (!ok)
 		elog(ERROR, "could not hash");
-	pg_cryptohash_free(hash);
 	return key;
 }
 
