@@ -1,15 +1,13 @@
-"""A blob service that is up to no good: what it lists cannot be, or never ends.
-
-    hostile_store.py --port N
+"""A blob service that is up to no good: what it lists cannot be, or never ends.   hostile_store.py --port N
 
 The container says what GET lists: "unsized" has a blob of no known length beside one of 256 kB, "negative" one of less than
 no bytes, "endless" has another page for ever. Blobs are as long as the range that is asked for.
 """
 
-import argparse
 import re
 import urllib.parse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from peer import Peer, serve
 
 SIZES = {"unsized": [None, 262144], "negative": [-5, 262144], "endless": [1]}
 
@@ -19,35 +17,24 @@ def blob(name, size):
     return "<Blob><Name>%s</Name><Properties>%s</Properties></Blob>" % (name, length)
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+def listing(container, prefix):
+    blobs = "".join(blob("%s%d.csv" % (prefix, i), size) for i, size in enumerate(SIZES[container]))
+    marker = "again" if container == "endless" else ""
+    return "<EnumerationResults><Blobs>%s</Blobs><NextMarker>%s</NextMarker></EnumerationResults>" % (blobs, marker)
 
-    def log_message(self, *arguments):
-        pass
 
+class HostileStore(Peer):
     def do_GET(self):
         parts = urllib.parse.urlsplit(self.path)
         query = urllib.parse.parse_qs(parts.query)
-        container = parts.path.strip("/").split("/")[1:2]
-        status, body = 200, b""
         if "comp" in query:
-            prefix = query["prefix"][0]
-            blobs = "".join(blob("%s%d.csv" % (prefix, i), size) for i, size in enumerate(SIZES[container[0]]))
-            marker = "again" if container == ["endless"] else ""
-            body = ("<EnumerationResults><Blobs>%s</Blobs><NextMarker>%s</NextMarker></EnumerationResults>" % (blobs, marker)).encode()
+            self.answer(200, listing(parts.path.split("/")[2], query["prefix"][0]).encode())
         elif "x-ms-range" in self.headers:
             first, last = re.match(r"bytes=(\d+)-(\d+)", self.headers["x-ms-range"]).groups()
-            status, body = 206, b"x" * (int(last) - int(first) + 1)
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+            self.answer(206, b"x" * (int(last) - int(first) + 1))
+        else:
+            self.answer(200)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
-    ThreadingHTTPServer(("127.0.0.1", parser.parse_args().port), Handler).serve_forever()
-
-
-main()
+if __name__ == "__main__":
+    serve(HostileStore)
