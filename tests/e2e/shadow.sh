@@ -24,13 +24,13 @@ is "$(sql "SELECT count(*), count(*) FILTER (WHERE a.outputs = b.outputs), count
 need_peer fault_server
 sql <<-EOSQL
 	CREATE SERVER keyed TYPE 'online' FOREIGN DATA WRAPPER ml_score OPTIONS (auth 'key', max_batch_rows '1', deployment 'blue', shadow_deployment 'green',
-		url '$(deployments_url blue "$fast/tag/sk$PGVER/score" green "$(peer_url fault_server)/status-401/score")');
+		url '$(deployments_url blue "$fast/tag/sk$PGVER/score" green "$(peer_url fault_server)/fault/status-401/score")');
 	CREATE USER MAPPING FOR PUBLIC SERVER keyed OPTIONS (key 'sesame');
 	CREATE FUNCTION keyed(a float8) RETURNS float8 LANGUAGE ml_score STABLE AS 'keyed';
 EOSQL
 is "$(sql "SELECT count(keyed(i)) FROM generate_series(1, 20) i")" 20 "a shadow that refuses the key fails no query"
 wait_until 60 "SELECT failed = 20 FROM ml_score.stat_endpoint WHERE server = 'keyed' AND shadow"
-is "$(sql "SELECT requests, failed FROM ml_score.stat_endpoint WHERE server = 'keyed' AND shadow")" "20|20" "every copy makes its end"
+is "$(sql "SELECT requests, failed, last_error ~ '401' FROM ml_score.stat_endpoint WHERE server = 'keyed' AND shadow")" "20|20|t" "every copy makes its end"
 sql "DROP SERVER keyed CASCADE" 2>/dev/null
 
 # A shadow that fails, or is slow, or dead: no query notices.
