@@ -110,7 +110,7 @@ run_e2e() {
 	main_cluster "$2" >"$out" 2>&1
 	mark_logs
 	if fresh_database "$name" >>"$out" 2>&1; then
-		PGDATABASE=$name limited 600 bash "$ROOT/tests/e2e/$name.sh" >>"$out" 2>&1 || status=$?
+		PGDATABASE=$name limited 900 bash "$ROOT/tests/e2e/$name.sh" >>"$out" 2>&1 || status=$?
 	else
 		status=1
 	fi
