@@ -1,7 +1,6 @@
 #!/bin/bash
 # What waits to be logged outlives the worker that was writing it, and a server that is stopped: each row once.
 . "$(dirname "$0")/../lib/tap.sh"
-[ "$PGVER" != 15 ] || skip_all "on PostgreSQL 16 and 18"
 need_peer fast
 home=$CLUSTER
 start_cluster "logs-$PGVER" "$PGVER" "shared_preload_libraries = 'ml_score'" "max_worker_processes = 16"
