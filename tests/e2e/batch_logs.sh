@@ -43,10 +43,7 @@ batch_fault "{\"on\": \"job\", $failure}"
 id=$(submit)
 like "$(detail "$id" | tr '\n' ' ')" "^failed UserError: KeyError: größe Its logs were not found: .*ws" "so it does when the history refuses to say"
 is "$(sql "SELECT ok FROM ml_score.check_server('pb') WHERE step = 'read the run history'")" f "which check_server has told"
-sql "DROP SERVER ws CASCADE"
-batch_fault "{\"on\": \"job\", $failure}"
-id=$(submit)
-like "$(detail "$id" | tr '\n' ' ')" "^failed UserError: KeyError: größe Its logs could not be read: server \"ws\" does not exist" "or is gone"
+like "$(sql_error "DROP SERVER ws")" "server pb depends on server ws" "the history cannot be dropped while a batch server names it"
 sql "ALTER SERVER pb OPTIONS (DROP workspace)"
 is "$(sql "SELECT count(*) FROM price")" 0 "and nothing is stored"
 sql "SELECT ml_score.retry_batch($id)"

@@ -58,13 +58,13 @@ wait_until 20 "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND
 send 10
 wait_until 30 "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'ml_score stream' AND usename = 'heir' AND wait_event = 'advisory'"
 supervisor=$(sql "SELECT pid FROM pg_stat_activity WHERE backend_type = 'ml_score supervisor' AND datname = current_database()")
-as_server kill -STOP "$supervisor"
+kill -STOP "$supervisor"
 sql "SELECT ml_score.alter_stream('s', owner => 'streamer', query => 'INSERT INTO t SELECT id FROM batch', columns => 'id bigint')" >/dev/null
 release 42
 wait_until 30 "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'ml_score stream'"
 ok $? "a worker of the old owner ends when it comes to store"
 is "$(sql "SELECT count(*) FROM t WHERE id > $SENT - 10")" 0 "and stores nothing"
-as_server kill -CONT "$supervisor"
+kill -CONT "$supervisor"
 complete "the new owner's worker does"
 is "$(sql "SELECT DISTINCT by FROM t WHERE id > $SENT - 10")" streamer "in the new owner's name"
 sql "SELECT ml_score.alter_stream('s', owner => 'heir', query => 'INSERT INTO t SELECT id, 2 * id FROM batch', columns => 'id bigint', workers => 2)" >/dev/null
