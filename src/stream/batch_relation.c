@@ -31,7 +31,6 @@ typedef struct BatchSink
 } BatchSink;
 
 static BatchSink *running; /* the innermost whose query runs */
-static ExecProcNodeMtd scan_store;
 static ExecutorStart_hook_type next_executor_start;
 
 static void
@@ -53,27 +52,63 @@ put_more(BatchSink *batch)
 	return batch->source != NULL && batch->source(batch->arg);
 }
 
-/* In the place of ExecNamedTuplestoreScan: at the end of the tuplestore, make more rows and go on. */
+/* The scan's next row; at the end of the tuplestore, more are made. A copy: rows that are put free those in memory. */
+static TupleTableSlot *
+next_row(ScanState *node)
+{
+	NamedTuplestoreScanState *scan = (NamedTuplestoreScanState *) node;
+
+	do
+		tuplestore_select_read_pointer(scan->relation, scan->readptr);
+	while (!tuplestore_gettupleslot(scan->relation, true, true, node->ss_ScanTupleSlot) && put_more(running));
+	return node->ss_ScanTupleSlot;
+}
+
+static bool
+recheck_row(ScanState *node, TupleTableSlot *slot)
+{
+	return true;
+}
+
+/* In the place of ExecNamedTuplestoreScan. */
 static TupleTableSlot *
 scan_batch(PlanState *node)
 {
-	TupleTableSlot *slot = scan_store(node);
-
-	while (TupIsNull(slot) && node->state->es_epq_active == NULL && put_more(running))
-		slot = scan_store(node);
-	return slot;
+	return ExecScan((ScanState *) node, next_row, recheck_row);
 }
 
 static bool
 take_over_scans(PlanState *node, void *store)
 {
-	if (IsA(node, NamedTuplestoreScanState) && ((NamedTuplestoreScanState *) node)->relation == store &&
-		node->ExecProcNodeReal != scan_batch)
-	{
-		scan_store = node->ExecProcNodeReal;
+	if (IsA(node, NamedTuplestoreScanState) && ((NamedTuplestoreScanState *) node)->relation == store)
 		ExecSetExecProcNode(node, scan_batch);
-	}
 	return planstate_tree_walker(node, take_over_scans, store);
+}
+
+/*
+ * May EvalPlanQual look at a row again that another transaction has changed? Then it runs the subplans in nodes of its
+ * own, which read the tuplestore as it is.
+ */
+static bool
+may_rerun_subplans(const PlannedStmt *stmt)
+{
+	bool changes = stmt->commandType != CMD_SELECT && stmt->commandType != CMD_INSERT;
+
+	return stmt->subplans != NIL && (changes || stmt->hasModifyingCTE || stmt->rowMarks != NIL);
+}
+
+static void
+take_over(QueryDesc *query)
+{
+	ListCell *cell;
+
+	take_over_scans(query->planstate, running->store);
+	foreach (cell, query->estate->es_subplanstates)
+		if (lfirst(cell) != NULL)
+			take_over_scans(lfirst(cell), running->store);
+	if (may_rerun_subplans(query->plannedstmt))
+		while (put_more(running))
+			;
 }
 
 /* The statements of the query that runs read the relation by scan_batch. */
@@ -81,7 +116,6 @@ static void
 executor_start(QueryDesc *query, int eflags)
 {
 	EphemeralNamedRelation relation;
-	ListCell *cell;
 
 	if (next_executor_start != NULL)
 		next_executor_start(query, eflags);
@@ -90,12 +124,8 @@ executor_start(QueryDesc *query, int eflags)
 	if (running == NULL || query->queryEnv == NULL)
 		return;
 	relation = get_ENR(query->queryEnv, RELATION);
-	if (relation == NULL || relation->reldata != running->store)
-		return;
-	take_over_scans(query->planstate, running->store);
-	foreach (cell, query->estate->es_subplanstates)
-		if (lfirst(cell) != NULL)
-			take_over_scans(lfirst(cell), running->store);
+	if (relation != NULL && relation->reldata == running->store)
+		take_over(query);
 }
 
 static void
