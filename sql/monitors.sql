@@ -39,6 +39,7 @@ SELECT ml_score.create_monitor('m', current => 'SELECT a FROM scored', time_colu
 SELECT ml_score.create_monitor('m', current => 'SELECT at FROM scored', time_column => 'at', window_size => '1 day');
 SELECT ml_score.create_monitor('m', current => 'SELECT at, a FROM nowhere', time_column => 'at', window_size => '1 day');
 SELECT ml_score.create_monitor('m', current => 'DELETE FROM scored', baseline => 'SELECT a FROM scored');
+SELECT ml_score.create_monitor('m', custom => 'SHOW work_mem');
 SELECT ml_score.create_monitor('m', current => 'SELECT a FROM scored', baseline => 'SELECT a FROM scored', predictions => '{price}');
 SELECT ml_score.create_monitor('m', current => 'SELECT a FROM scored', baseline => 'SELECT a FROM scored', features => '{b}');
 SELECT ml_score.create_monitor('m', current => 'SELECT a FROM scored', baseline => 'SELECT a FROM scored', categorical => '{b}');

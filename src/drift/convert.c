@@ -110,8 +110,8 @@ seconds_of_date(DateADT date)
 	return date * (double) SECS_PER_DAY + EPOCH;
 }
 
-static double
-number_of(Datum value, Oid type)
+double
+mls_number_of(Datum value, Oid type)
 {
 	switch (type)
 	{
@@ -169,7 +169,7 @@ add_retyped(MlsConversion *conversion, Datum value, MlsTally *tally)
 	if (MlsInputCall(&conversion->input, word, conversion->input_param, -1, &retyped) != NULL)
 		mls_tally_add_misfit(tally);
 	else if (conversion->numeric)
-		mls_tally_add_number(tally, number_of(retyped, conversion->to));
+		mls_tally_add_number(tally, mls_number_of(retyped, conversion->to));
 	else
 	{
 		word = OutputFunctionCall(&conversion->retyped_output, retyped);
@@ -183,7 +183,7 @@ mls_conversion_add(MlsConversion *conversion, Datum value, MlsTally *tally)
 	if (conversion->retyped)
 		add_retyped(conversion, value, tally);
 	else if (conversion->numeric)
-		mls_tally_add_number(tally, number_of(value, conversion->from));
+		mls_tally_add_number(tally, mls_number_of(value, conversion->from));
 	else
 		add_category(conversion, value, tally);
 }

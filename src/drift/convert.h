@@ -25,6 +25,9 @@ typedef struct MlsConversion
 /* Numbers, dates and timestamps are numeric. */
 extern bool mls_type_is_numeric(Oid type);
 
+/* A value of a numeric type; of a date or timestamp, the seconds since 1970. */
+extern double mls_number_of(Datum value, Oid type);
+
 extern void mls_conversion_init(MlsConversion *conversion, Oid from, Oid to, bool numeric);
 
 /* Count one value that is not NULL. What it allocates is left in the current memory context. */

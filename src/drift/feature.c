@@ -14,12 +14,12 @@
 #include "drift/distribution_value.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
+#include "select_query.h"
 #include "tcop/dest.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/plancache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
 
@@ -86,18 +86,11 @@ distribution_type(void)
 static SPIPlanPtr
 prepare(const char *word, const char *query, TupleDesc *desc)
 {
-	SPIPrepareOptions options = {.cursorOptions = CURSOR_OPT_PARALLEL_OK};
-	SPIPlanPtr plan = SPI_prepare_extended(query, &options);
-	CachedPlanSource *source;
+	SPIPlanPtr plan = mls_select_prepare(query, 0, NULL, psprintf("the %s query", word),
+										 "It is one statement whose columns are the features, such as SELECT carat, "
+										 "cut FROM diamonds.",
+										 desc);
 
-	if (plan == NULL)
-		elog(ERROR, "could not prepare the query: %s", SPI_result_code_string(SPI_result));
-	source = list_length(SPI_plan_get_plan_sources(plan)) == 1 ? linitial(SPI_plan_get_plan_sources(plan)) : NULL;
-	if (source == NULL || source->commandTag != CMDTAG_SELECT || source->resultDesc == NULL)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the %s query is not a SELECT", word),
-						errhint("It is one statement whose columns are the features, such as SELECT carat, cut FROM "
-								"diamonds.")));
-	*desc = source->resultDesc;
 	for (int i = 0; i < (*desc)->natts; i++)
 		if (SPI_fnumber(*desc, NameStr(TupleDescAttr(*desc, i)->attname)) != i + 1)
 			ereport(ERROR,

@@ -5,9 +5,8 @@
 
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
-#include "tcop/cmdtag.h"
+#include "select_query.h"
 #include "utils/memutils.h"
-#include "utils/plancache.h"
 
 #include <math.h>
 
@@ -29,20 +28,6 @@ number_of(const char *text)
 	double number = strtod(text, &end);
 
 	return end == text || *end != '\0' ? NAN : number;
-}
-
-static SPIPlanPtr
-prepare(const char *word, const char *query)
-{
-	SPIPlanPtr plan = SPI_prepare(query, 0, NULL);
-	CachedPlanSource *source;
-
-	if (plan == NULL)
-		elog(ERROR, "could not prepare the query: %s", SPI_result_code_string(SPI_result));
-	source = list_length(SPI_plan_get_plan_sources(plan)) == 1 ? linitial(SPI_plan_get_plan_sources(plan)) : NULL;
-	if (source == NULL || source->commandTag != CMDTAG_SELECT || source->resultDesc == NULL)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the %s query is not a SELECT", word)));
-	return plan;
 }
 
 static void
@@ -79,17 +64,19 @@ MlsRows *
 mls_rows_read(const char *word, const char *query)
 {
 	MemoryContext result = CurrentMemoryContext;
+	const char *name = word == NULL ? "report's" : word;
 	MlsRows *rows;
 	SPIPlanPtr plan;
+	TupleDesc desc;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
-	plan = prepare(word, query);
+	plan = mls_select_prepare(query, 0, NULL, psprintf("the %s query", name), NULL, &desc);
 	if (SPI_execute_plan(plan, NULL, NULL, true, MOST_ROWS + 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not execute the query: %s", SPI_result_code_string(SPI_result));
 	if (SPI_processed > MOST_ROWS)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("the %s query gives more than %d rows", word == NULL ? "report's" : word, MOST_ROWS)));
+						errmsg("the %s query gives more than %d rows", name, MOST_ROWS)));
 	rows = copy_rows(SPI_tuptable, result);
 	SPI_finish();
 	return rows;

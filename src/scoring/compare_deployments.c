@@ -11,6 +11,7 @@
 #include "access/htup_details.h"
 #include "catalog/function_arg.h"
 #include "catalog/pg_type.h"
+#include "drift/convert.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -172,26 +173,6 @@ is_number(Oid type)
 		   type == NUMERICOID;
 }
 
-static double
-number_of(Oid type, Datum value)
-{
-	switch (type)
-	{
-		case INT2OID:
-			return DatumGetInt16(value);
-		case INT4OID:
-			return DatumGetInt32(value);
-		case INT8OID:
-			return (double) DatumGetInt64(value);
-		case FLOAT4OID:
-			return DatumGetFloat4(value);
-		case FLOAT8OID:
-			return DatumGetFloat8(value);
-		default:
-			return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, value));
-	}
-}
-
 static char *
 text_of(Oid type, Datum value)
 {
@@ -223,7 +204,7 @@ compare_values(const Comparison *comparison, Output *output, int64 row, const Da
 	if (!nulls[0] && !nulls[1] && is_number(output->type))
 	{
 		if (!equal)
-			difference = fabs(number_of(output->type, values[1]) - number_of(output->type, values[0]));
+			difference = fabs(mls_number_of(values[1], output->type) - mls_number_of(values[0], output->type));
 		output->numbers++;
 		output->sum += difference;
 		equal = equal || difference <= comparison->tolerance;

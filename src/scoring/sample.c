@@ -6,10 +6,10 @@
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "parser/parse_coerce.h"
+#include "select_query.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/plancache.h"
 
 #include "compat.h"
 
@@ -25,24 +25,6 @@ strip_end(const char *query)
 	while (len > 0 && strchr(" \t\r\n;", copy[len - 1]))
 		copy[--len] = '\0';
 	return copy;
-}
-
-/* The columns that query gives. */
-static TupleDesc
-describe_query(const char *query)
-{
-	SPIPlanPtr plan = SPI_prepare(query, 0, NULL);
-	CachedPlanSource *source;
-
-	if (plan == NULL)
-		elog(ERROR, "could not prepare the query: %s", SPI_result_code_string(SPI_result));
-	source = list_length(SPI_plan_get_plan_sources(plan)) == 1 ? linitial(SPI_plan_get_plan_sources(plan)) : NULL;
-	if (source == NULL || source->commandTag != CMDTAG_SELECT || source->resultDesc == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("query is not a SELECT"),
-				 errhint("It is one statement whose columns are the function's arguments by name, such as SELECT "
-						 "carat, cut FROM diamonds.")));
-	return source->resultDesc;
 }
 
 static void
@@ -105,13 +87,27 @@ keep_row(MlsSample *sample, const MlsFunction *fn, HeapTuple tuple, TupleDesc de
 	return true;
 }
 
+/* Room for as many rows as are fetched at a time. */
+static void
+make_room(MlsSample *sample, int *room)
+{
+	if (sample->nrows + FETCH_ROWS <= *room)
+		return;
+	*room *= 2;
+	sample->values = repalloc_huge(sample->values, sizeof(Datum) * *room * sample->nargs);
+	sample->nulls = repalloc_huge(sample->nulls, sizeof(bool) * *room * sample->nargs);
+}
+
 /* Fill the sample, in context, from the query. */
 static void
 fetch_rows(MlsSample *sample, const MlsFunction *fn, const char *sql, int max_rows, Size max_bytes,
 		   MemoryContext context)
 {
 	Portal portal = SPI_cursor_open_with_args(NULL, sql, 0, NULL, NULL, NULL, false, CURSOR_OPT_NO_SCROLL);
+	int room = FETCH_ROWS;
 
+	sample->values = MemoryContextAlloc(context, sizeof(Datum) * Max(room * fn->nargs, 1));
+	sample->nulls = MemoryContextAlloc(context, sizeof(bool) * Max(room * fn->nargs, 1));
 	while (sample->nrows < max_rows && MemoryContextMemAllocated(context, true) < max_bytes)
 	{
 		MemoryContext old;
@@ -119,6 +115,7 @@ fetch_rows(MlsSample *sample, const MlsFunction *fn, const char *sql, int max_ro
 		SPI_cursor_fetch(portal, true, Min(FETCH_ROWS, max_rows - sample->nrows));
 		if (SPI_processed == 0)
 			break;
+		make_room(sample, &room);
 		old = MemoryContextSwitchTo(context);
 		for (uint64 i = 0; i < SPI_processed; i++)
 			sample->nrows += keep_row(sample, fn, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
@@ -137,12 +134,13 @@ mls_sample_take(const MlsFunction *fn, const char *query, int max_rows, Size max
 	char *stripped;
 
 	sample->nargs = fn->nargs;
-	sample->values = MemoryContextAlloc(context, sizeof(Datum) * Max(max_rows * fn->nargs, 1));
-	sample->nulls = MemoryContextAlloc(context, sizeof(bool) * Max(max_rows * fn->nargs, 1));
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
 	stripped = strip_end(query);
-	desc = describe_query(stripped);
+	(void) mls_select_prepare(stripped, 0, NULL, "query",
+							  "It is one statement whose columns are the function's arguments by name, such as SELECT "
+							  "carat, cut FROM diamonds.",
+							  &desc);
 	for (int i = 0; i < fn->nargs; i++)
 		check_column(fn, desc, i);
 	fetch_rows(sample, fn, select_arguments(fn, stripped), max_rows, max_bytes, context);

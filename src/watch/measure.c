@@ -11,9 +11,9 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
+#include "select_query.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/plancache.h"
 
 /* The readings so far, and where new ones go. */
 typedef struct Readings
@@ -56,11 +56,10 @@ add_reading(Readings *readings, MlsSignal signal, unsigned kind, const char *fea
 static TupleDesc
 describe(const char *word, const char *query, int nargs, Oid *types)
 {
-	SPIPlanPtr plan = SPI_prepare(query, nargs, types);
+	TupleDesc desc;
 
-	if (plan == NULL || !SPI_is_cursor_plan(plan))
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" is not a SELECT", word));
-	return ((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan)))->resultDesc;
+	(void) mls_select_prepare(query, nargs, types, psprintf("\"%s\"", word), NULL, &desc);
+	return desc;
 }
 
 static Form_pg_attribute

@@ -19,6 +19,7 @@ is "$(sql "SELECT agreement, max_difference, example FROM ml_score.compare('pric
 is "$(sql "SELECT example -> 'arguments' ->> 'carat' > '1', round((example ->> 'b')::numeric - (example ->> 'a')::numeric) FROM ml_score.compare('price', 'blue', 'green', 'SELECT * FROM diamonds')")" "t|10" \
 	"an example shows arguments and both results"
 is "$(sql "SELECT rows FROM ml_score.compare('price', 'blue', 'green', 'SELECT * FROM diamonds', max_rows => 7)")" 7 "max_rows bounds what is sent"
+is "$(sql "SELECT rows FROM ml_score.compare('price', 'blue', 'blue', 'SELECT * FROM diamonds', max_rows => 1000000)")" 2000 "and takes no memory of itself"
 out=$(sql "SELECT failed_a, failed_b, agreed, agreement FROM ml_score.compare('price', 'blue', 'red', 'SELECT * FROM diamonds LIMIT 10')" 2>&1)
 like "$out" "^0\\|10\\|0\\|$" "rows that a deployment cannot score are counted"
 like "$out" 'WARNING:  some rows could not be scored by deployment "red"' "and a WARNING says why"
