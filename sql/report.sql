@@ -37,6 +37,7 @@ SELECT ml_score.report(profile => 'SELECT 1 AS batch_rows');
 \echo :LAST_ERROR_SQLSTATE
 SELECT ml_score.report(profile => 'SELECT ''many'' AS batch_rows, 1 AS parallel, 1 AS rows_per_second, 1 AS p50_ms, 1 AS p95_ms, 0 AS errors, true AS recommended');
 \echo :LAST_ERROR_SQLSTATE
+SELECT ml_score.report(profile => 'SELECT ''Infinity''::float8 AS batch_rows, 1 AS parallel, 1 AS rows_per_second, 1 AS p50_ms, 1 AS p95_ms, 0 AS errors, true AS recommended');
 SELECT ml_score.report(profile => 'SELECT 1; SELECT 2');
 \echo :LAST_ERROR_SQLSTATE
 SELECT ml_score.report(profile => 'WITH w AS (DELETE FROM ml_score.dead_letter RETURNING 1) SELECT * FROM w');
@@ -69,6 +70,13 @@ SELECT ml_score.report(baseline => 'SELECT id FROM ml_score.run_event', current 
 RESET ROLE;
 UPDATE ml_score.batch_job SET submitted_at = now() - interval '8 days' WHERE id = -7;
 SELECT ml_score.report() ~ 'night', ml_score.report(since => '9 days') ~ 'night', ml_score.report(since => NULL) ~ 'night';
+-- however the session writes times
+UPDATE ml_score.batch_job SET submitted_at = now() - interval '1 hour' WHERE id = -7;
+SET DateStyle = 'SQL';
+SET TimeZone = 'Asia/Kolkata';
+SELECT ml_score.report(since => '2 hours') ~ 'night', ml_score.report(since => '30 minutes') ~ 'night';
+RESET DateStyle;
+RESET TimeZone;
 DELETE FROM ml_score.batch_job WHERE id = -7;
 DROP ROLE report_owner, report_other;
 SELECT ml_score.drop_monitor('report <m>');

@@ -40,7 +40,7 @@ static const MlsLegend phases[] = {{"export", 2, MLS_MARKS},   {"submit", 4, MLS
 static MlsRows *
 read_jobs(TimestampTz since)
 {
-	char *from = quote_literal_cstr(DatumGetCString(DirectFunctionCall1(timestamptz_out, TimestampTzGetDatum(since))));
+	char *from = quote_literal_cstr(timestamptz_to_str(since));
 
 	return mls_rows_read(
 		NULL, psprintf("SELECT id, server, state, extract(epoch FROM submitted_at)::float8, "

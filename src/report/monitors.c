@@ -283,7 +283,7 @@ put_tiles(MlsPage *page, const MlsRows *status)
 static void
 put_monitors(MlsPage *page, const MlsRows *status, TimestampTz since)
 {
-	char *from = quote_literal_cstr(DatumGetCString(DirectFunctionCall1(timestamptz_out, TimestampTzGetDatum(since))));
+	char *from = quote_literal_cstr(timestamptz_to_str(since));
 	MlsRows *metrics = mls_rows_read(NULL, metric_query);
 	MlsRows *runs = mls_rows_read(NULL, psprintf(run_query, from));
 

@@ -70,10 +70,11 @@ read_setting(const MlsRows *rows, int row, const int *columns)
 		.recommended = strcmp(mls_rows_text(rows, row, columns[RECOMMENDED]), "t") == 0,
 	};
 
-	if (!(setting.batch_rows >= 1) || !(setting.parallel >= 1) || !(setting.rows_per_second >= 0))
+	if (!(setting.batch_rows >= 1) || isinf(setting.batch_rows) || !(setting.parallel >= 1) ||
+		!(setting.rows_per_second >= 0))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the profile query gives what ml_score.profile would not"),
-						errdetail("batch_rows, parallel or rows_per_second is no number, or too small.")));
+						errdetail("batch_rows, parallel or rows_per_second is no number, too small, or infinite.")));
 	return setting;
 }
 
