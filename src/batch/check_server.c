@@ -6,17 +6,15 @@
  */
 #include "ml_score.h"
 
-#include "access/xact.h"
 #include "auth/control_plane.h"
 #include "batch/job_logs.h"
 #include "batch/template.h"
 #include "catalog/pg_foreign_server.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "subtransaction.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/tuplestore.h"
 
 typedef struct Check
@@ -50,34 +48,30 @@ put_row(Check *check, const char *step, const ErrorData *error)
 	tuplestore_putvalues(check->result->setResult, check->result->setDesc, values, nulls);
 }
 
+typedef struct Step
+{
+	Check *check;
+	void (*action)(Check *check);
+} Step;
+
+static void
+run_step(void *arg)
+{
+	const Step *step = arg;
+
+	step->action(step->check);
+}
+
 /* Try a step, in a subtransaction, and say how it went. */
 static bool
-try_step(Check *check, const char *step, void (*action)(Check *))
+try_step(Check *check, const char *name, void (*action)(Check *))
 {
-	MemoryContext cxt = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData *volatile error = NULL;
+	Step step = {check, action};
+	ErrorData *error = mls_try(run_step, &step);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(cxt);
-	PG_TRY();
-	{
-		action(check);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(cxt);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-			ReThrowError(error);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(cxt);
-	CurrentResourceOwner = owner;
-	put_row(check, step, error);
+	if (error != NULL && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(error);
+	put_row(check, name, error);
 	return error == NULL;
 }
 

@@ -12,7 +12,6 @@
 
 #include "access/relation.h"
 #include "access/table.h"
-#include "access/xact.h"
 #include "batch/copy_text.h"
 #include "batch/progress.h"
 #include "catalog/objectaddress.h"
@@ -25,12 +24,12 @@
 #include "nodes/makefuncs.h"
 #include "parser/parse_node.h"
 #include "parser/parse_relation.h"
+#include "subtransaction.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
@@ -292,39 +291,41 @@ is_of_a_line(int sqlstate)
 		   category == ERRCODE_CARDINALITY_VIOLATION || category == ERRCODE_WITH_CHECK_OPTION_VIOLATION;
 }
 
+/* Lines on their way to the target. */
+typedef struct Lines
+{
+	MlsTarget *target;
+	const char *start;
+	const char *end;
+	int64 stored;
+} Lines;
+
+/* In a subtransaction, whose end frees what this leaves behind. */
+static void
+write_lines(void *arg)
+{
+	Lines *lines = arg;
+	MemoryContext work = AllocSetContextCreate(CurTransactionContext, "ml_score stored lines", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(work);
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	lines->stored = lines->target->statement == NULL ? copy_lines(lines->target, lines->start, lines->end)
+													 : insert_lines(lines->target, lines->start, lines->end);
+	PopActiveSnapshot();
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(work);
+}
+
 /* Store lines in a subtransaction. NULL, or what was raised about one of them; other errors go on. */
 static ErrorData *
 try_lines(MlsTarget *target, const char *start, const char *end, int64 *stored)
 {
-	MemoryContext cxt = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData *volatile error = NULL;
-	MemoryContext work;
+	Lines lines = {.target = target, .start = start, .end = end};
+	ErrorData *error = mls_try(write_lines, &lines);
 
-	BeginInternalSubTransaction(NULL);
-	work = AllocSetContextCreate(CurrentMemoryContext, "ml_score stored lines", ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(work);
-	PG_TRY();
-	{
-		PushActiveSnapshot(GetTransactionSnapshot());
-		*stored = target->statement == NULL ? copy_lines(target, start, end) : insert_lines(target, start, end);
-		PopActiveSnapshot();
-		MemoryContextSwitchTo(cxt);
-		MemoryContextDelete(work);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(cxt);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(cxt);
-	CurrentResourceOwner = owner;
 	if (error != NULL && !is_of_a_line(error->sqlerrcode))
 		ReThrowError(error);
+	*stored = lines.stored;
 	return error;
 }
 
