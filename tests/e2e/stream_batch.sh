@@ -2,7 +2,7 @@
 # The relation "batch" is made while it is read: however a query reads it, it has every row of the micro-batch once.
 . "$(dirname "$0")/../lib/tap.sh"
 need_peer kafka
-T=stream_batch
+T=stream_batch$PGVER
 EVENTS=2500 # decoded a thousand at a time
 kafka_topic $T 1
 sql <<-EOSQL
