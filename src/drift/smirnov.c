@@ -36,7 +36,7 @@ greatest_common_divisor(int64 a, int64 b)
 
 /* Paths to (n, n) that leave |i - j| < h, as a share: 2 (A1 - A2 + A3 - ...), Ak = C(2n, n - kh) / C(2n, n). */
 static double
-outside_square(int64 n, int64 h)
+outside_square(int64 n, int64 h, MlsTick tick)
 {
 	double share = 0;
 
@@ -45,7 +45,11 @@ outside_square(int64 n, int64 h)
 		double ratio = 1; /* of Ak to its predecessor */
 
 		for (int64 j = 0; j < h; j++)
+		{
+			if (tick != NULL && j % 65536 == 0)
+				tick();
 			ratio *= (double) (n - (k - 1) * h - j) / (n + (k - 1) * h + j + 1);
+		}
 		share = ratio * (1 - share);
 	}
 	return 2 * share;
@@ -284,7 +288,7 @@ mls_ks_p_value(int64 m, int64 n, double statistic, MlsKsMethod method, MlsTick t
 		if (h == 0)
 			return 1;
 		if (big == small)
-			return clip(outside_square(big, h));
+			return clip(outside_square(big, h, tick));
 		return clip(outside_band(big, small, big / divisor, small / divisor, h, tick));
 	}
 	return mls_kolmogorov_sf((int64) rint((double) big * small / ((double) big + small)), statistic);

@@ -460,8 +460,8 @@ mls_log_table_expire(const MlsServer *server)
 	if (server->log_retention_min == 0)
 		return 0;
 	mls_guc_set_for_transaction("lock_timeout", LOCK_TIMEOUT);
-	mls_guc_set_for_transaction("datestyle",
-								"ISO"); /* bounds are read back as they are written, with their offset from UTC */
+	/* Bounds are read back as they are written, with their offset from UTC. */
+	mls_guc_set_for_transaction("datestyle", "ISO");
 	connect();
 	list_expired(server);
 	found = SPI_tuptable;

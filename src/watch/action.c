@@ -6,6 +6,7 @@
 
 #include "auth/credential.h"
 #include "batch/place.h"
+#include "catalog/ledger.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -13,7 +14,6 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "parser/parser.h"
-#include "catalog/ledger.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"

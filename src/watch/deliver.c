@@ -9,9 +9,9 @@
  */
 #include "watch/alert.h"
 
+#include "catalog/ledger.h"
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
-#include "catalog/ledger.h"
 #include "telemetry/reply.h"
 #include "utils/builtins.h"
 #include "utils/wait_event.h"

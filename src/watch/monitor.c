@@ -3,10 +3,10 @@
  */
 #include "watch/monitor.h"
 
+#include "catalog/ledger.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "catalog/ledger.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"

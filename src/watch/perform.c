@@ -4,9 +4,9 @@
  */
 #include "watch/alert.h"
 
+#include "catalog/ledger.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "catalog/ledger.h"
 #include "utils/builtins.h"
 #include "watch/action.h"
 #include "worker/worker.h"

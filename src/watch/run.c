@@ -6,9 +6,9 @@
 
 #include <math.h>
 
+#include "catalog/ledger.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "catalog/ledger.h"
 #include "utils/builtins.h"
 
 static MlsStatement insert_run = {

@@ -6,8 +6,8 @@
  */
 #include "watch/monitor.h"
 
-#include "catalog/pg_type.h"
 #include "catalog/ledger.h"
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/wait_event.h"
 
