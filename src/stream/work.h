@@ -49,6 +49,7 @@ typedef struct MlsStreamWork
 	MlsStreamStatus *no_share; /* the status entry while there is none */
 	MlsRowMaker *rows;
 	MlsMicroBatch *batch;
+	bool behind; /* the last micro-batch was full */
 	bool immediate;
 	TimestampTz windows_at; /* when windows were looked at */
 	int64 trouble_seen;

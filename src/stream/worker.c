@@ -152,6 +152,24 @@ fetch(MlsStreamWork *w)
 	return count > 0;
 }
 
+static bool
+is_full(const MlsStreamWork *w)
+{
+	return w->batch->count >= w->stream->max_batch_rows || w->batch->bytes >= w->stream->max_batch_bytes;
+}
+
+/* Is the micro-batch the rest of a backlog, all of which has come? What has waited at the hub waits no longer. */
+static bool
+ends_backlog(const MlsStreamWork *w)
+{
+	if (!w->behind)
+		return false;
+	for (int i = 0; i < w->nshares; i++)
+		if (w->shares[i].seen_offset < mls_consumer_known_end(w->consumer, w->shares[i].partition))
+			return false;
+	return true;
+}
+
 /* Milliseconds until the micro-batch is to be stored; 0: now. */
 static long
 time_left(const MlsStreamWork *w)
@@ -160,7 +178,7 @@ time_left(const MlsStreamWork *w)
 
 	if (batch->count == 0)
 		return CHECK_INTERVAL_MS;
-	if (batch->count >= w->stream->max_batch_rows || batch->bytes >= w->stream->max_batch_bytes || w->out_of_range >= 0)
+	if (is_full(w) || w->out_of_range >= 0)
 		return 0;
 	return TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
 										   TimestampTzPlusMilliseconds(batch->begun_at, w->stream->max_batch_delay_ms));
@@ -226,8 +244,9 @@ work(void *arg)
 	mls_work_answer_questions(w);
 	fetched = fetch(w);
 	mls_work_show_trouble(w);
-	if (w->batch->count > 0 && time_left(w) == 0)
+	if (w->batch->count > 0 && (time_left(w) == 0 || (!fetched && ends_backlog(w))))
 	{
+		w->behind = is_full(w);
 		mls_work_store(w);
 		mls_work_show_ends(w);
 	}
