@@ -11,7 +11,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#define WAIT_INTERVAL_MS 50
+#define WAIT_INTERVAL_MS 50 /* between looks at what nobody tells of: the stream is paused, workers begin */
 
 enum
 {
@@ -120,17 +120,6 @@ mls_stream_status(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* Has the entry's worker stored what was there when question was asked? */
-static bool
-has_caught_up(const MlsStreamStatus *status, uint64 question)
-{
-	if (status->pid == 0)
-		return false;
-	if (status->partition < 0)
-		return status->state == MLS_STREAM_RUNNING;
-	return status->answered >= question && status->seen_offset >= status->answer;
-}
-
 /* Have all of the stream's workers? why: the last error of one that has not; palloc'd. */
 static bool
 have_all_caught_up(const MlsStream *stream, uint64 question, char **why)
@@ -143,7 +132,7 @@ have_all_caught_up(const MlsStream *stream, uint64 question, char **why)
 	for (int i = 0; i < count; i++)
 	{
 		workers = bms_add_member(workers, list[i].worker);
-		if (has_caught_up(&list[i], question))
+		if (mls_status_has_caught_up(&list[i], question))
 			continue;
 		all = false;
 		if (list[i].last_error_at != 0)
@@ -163,18 +152,6 @@ check_runs(const MlsStream *stream)
 				errhint("ml_score.stat_stream shows why; ml_score.resume_stream lets it run."));
 }
 
-static void
-wait_a_little(void)
-{
-	static uint32 wait_event;
-
-	if (wait_event == 0)
-		wait_event = WaitEventExtensionNew("MlScoreWaitStream");
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, WAIT_INTERVAL_MS, wait_event);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
-}
-
 PG_FUNCTION_INFO_V1(mls_wait_stream);
 
 /* wait_stream(name text, timeout interval) */
@@ -185,10 +162,13 @@ mls_wait_stream(PG_FUNCTION_ARGS)
 	TimestampTz end = DatumGetTimestampTz(
 		DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()), PG_GETARG_DATUM(1)));
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ml_score wait", ALLOCSET_DEFAULT_SIZES);
+	static uint32 wait_event = 0;
 	uint64 question;
 	char *why = NULL;
 
 	mls_worker_require("streams");
+	if (wait_event == 0)
+		wait_event = WaitEventExtensionNew("MlScoreWaitStream");
 	question = mls_status_new_question();
 	MemoryContextSwitchTo(context);
 	for (;;)
@@ -201,11 +181,13 @@ mls_wait_stream(PG_FUNCTION_ARGS)
 		check_runs(stream);
 		mls_status_ask(stream->id, question); /* again, because workers may have begun since */
 		if (have_all_caught_up(stream, question, &why))
-			PG_RETURN_VOID();
+			break;
 		if (GetCurrentTimestamp() >= end)
 			ereport(ERROR, errcode(ERRCODE_QUERY_CANCELED), errmsg("stream \"%s\" has not caught up in time", name),
 					why != NULL ? errdetail("Its last error is: %s", why) : 0,
 					errhint("ml_score.stat_stream shows how far it is."));
-		wait_a_little();
+		mls_status_wait(WAIT_INTERVAL_MS, wait_event);
 	}
+	mls_status_end_wait();
+	PG_RETURN_VOID();
 }

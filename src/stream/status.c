@@ -5,6 +5,7 @@
 
 #include "miscadmin.h"
 #include "shared_memory.h"
+#include "storage/condition_variable.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
@@ -16,6 +17,7 @@
 typedef struct Shared
 {
 	uint64 questions;
+	ConditionVariable caught_up; /* a partition has, with what somebody asked for */
 	int capacity;
 	MlsStreamStatus entries[FLEXIBLE_ARRAY_MEMBER];
 } Shared;
@@ -39,6 +41,7 @@ attach_shmem(LWLock *part_lock)
 	if (!found)
 	{
 		memset(shared, 0, shared_size());
+		ConditionVariableInit(&shared->caught_up);
 		shared->capacity = mls_max_stream_partitions;
 	}
 	lock = part_lock;
@@ -145,16 +148,32 @@ mls_status_set_error(MlsStreamStatus *status, const char *message)
 	LWLockRelease(lock);
 }
 
+bool
+mls_status_has_caught_up(const MlsStreamStatus *status, uint64 question)
+{
+	if (status->pid == 0)
+		return false;
+	if (status->partition < 0)
+		return status->state == MLS_STREAM_RUNNING;
+	return status->answered >= question && status->seen_offset >= status->answer;
+}
+
 void
 mls_status_set_ends(MlsStreamStatus *status, int64 seen_offset, int64 end_offset, int64 throttled)
 {
+	bool caught_up;
+
 	if (status == NULL)
 		return;
 	LWLockAcquire(lock, LW_EXCLUSIVE);
+	caught_up = !mls_status_has_caught_up(status, status->asked);
 	status->seen_offset = seen_offset;
 	status->end_offset = Max(end_offset, seen_offset);
 	status->throttled = throttled;
+	caught_up &= mls_status_has_caught_up(status, status->asked);
 	LWLockRelease(lock);
+	if (caught_up)
+		ConditionVariableBroadcast(&shared->caught_up);
 }
 
 /* Forget what is more than some seconds past, by halves. */
@@ -213,6 +232,7 @@ mls_status_answer(MlsStreamStatus *status, uint64 question, int64 end_offset)
 	status->answer = end_offset;
 	status->end_offset = Max(status->end_offset, end_offset);
 	LWLockRelease(lock);
+	ConditionVariableBroadcast(&shared->caught_up);
 }
 
 uint64
@@ -241,6 +261,18 @@ mls_status_ask(int64 stream_id, uint64 question)
 			SetLatch(entry->latch);
 	}
 	LWLockRelease(lock);
+}
+
+void
+mls_status_wait(long ms, uint32 wait_event)
+{
+	(void) ConditionVariableTimedSleep(&shared->caught_up, ms, wait_event);
+}
+
+void
+mls_status_end_wait(void)
+{
+	ConditionVariableCancelSleep();
 }
 
 MlsStreamStatus *

@@ -71,6 +71,13 @@ extern void mls_status_answer(MlsStreamStatus *status, uint64 question, int64 en
 extern uint64 mls_status_new_question(void);
 extern void mls_status_ask(int64 stream_id, uint64 question);
 
+/* Has the entry's worker stored what was there when question was asked? */
+extern bool mls_status_has_caught_up(const MlsStreamStatus *status, uint64 question);
+
+/* Wait until a worker has caught up or answered, or for ms; the first time perhaps not at all. Once, at last: wait no more. */
+extern void mls_status_wait(long ms, uint32 wait_event);
+extern void mls_status_end_wait(void);
+
 /* Entries of this database's streams; of one with stream_id > 0. palloc'd copies. */
 extern MlsStreamStatus *mls_status_list(int64 stream_id, int *count);
 
