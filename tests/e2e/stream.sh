@@ -79,7 +79,8 @@ ok $? "drop ends the worker"
 is "$(sql "SELECT count(*) FROM ml_score.stat_stream")|$(sql "SELECT count(*) FROM ml_score.stream_offset")" "0|0" "and nothing is left of it"
 
 # The last micro-batch of a backlog waits for nothing; events that come later wait for company.
-sql "CREATE TABLE line (line text); SELECT ml_score.create_stream('backlog', 'hub', '$T', target => 'line', format => 'raw', max_batch_rows => 100, max_batch_delay => '10 minutes')" >/dev/null
+sql "CREATE TABLE line (line text)"
+sql "SELECT ml_score.create_stream('backlog', 'hub', '$T', target => 'line', format => 'raw', max_batch_rows => 100, max_batch_delay => '10min')" >/dev/null
 sql "SELECT ml_score.wait_stream('backlog', '60s')" >/dev/null
 is "$(sql "SELECT count(*) FROM line; SELECT sum(lag) FROM ml_score.stat_stream WHERE stream = 'backlog'")" $'317\n0' "the rest of a backlog is stored at once"
 echo '{"id": 6000}' | kafka_produce "$T"
