@@ -89,7 +89,7 @@ SELECT breached, since < '2100-01-01' FROM ml_score.monitor_status WHERE monitor
 SELECT ml_score.drop_monitor('ahead');
 
 -- thresholds of one's own, by kind; a limit of null; earlier rows as the baseline, with an offset
-SELECT ml_score.create_monitor('own', current => 'SELECT at, a, c FROM scored', time_column => 'at', window_size => '3 days', window_offset => '12 hours',
+SELECT ml_score.create_monitor('own', current => 'SELECT at, a, c FROM scored;', time_column => 'at', window_size => '3 days', window_offset => '12 hours',
     signals => '{data_drift}', thresholds => '{"data_drift": {"numerical": {"PSI": 1000, "jensen_shannon_distance": null}, "categorical": {"ChiSquaredTest": 0.01}}}');
 SELECT ml_score.run_monitor('own', '2026-01-13 12:00');
 SELECT window_start, window_end, outcome FROM ml_score.monitor_run WHERE monitor = 'own';
@@ -97,7 +97,7 @@ SELECT feature, metric, threshold, bound, breached FROM ml_score.monitor_result 
 SELECT d.jensen_shannon_distance = r.value FROM ml_score.drift('SELECT a FROM scored WHERE at >= ''2026-01-07'' AND at < ''2026-01-10''', 'SELECT a FROM scored WHERE at >= ''2026-01-10'' AND at < ''2026-01-13''') d,
     ml_score.monitor_result r WHERE r.monitor = 'own' AND r.feature = 'a' AND r.metric = 'jensen_shannon_distance';
 -- performance: numbers, and classes; a metric with a limit in the other direction
-SELECT ml_score.create_monitor('right', performance => 'SELECT at, actual, predicted FROM truth', time_column => 'at', window_size => '2 days', thresholds => '{"model_performance": {"rmse": 5, "r2": null}}', min_rows => 10);
+SELECT ml_score.create_monitor('right', performance => 'SELECT at, actual, predicted FROM truth; ', time_column => 'at', window_size => '2 days', thresholds => '{"model_performance": {"rmse": 5, "r2": null}}', min_rows => 10);
 SELECT ml_score.run_monitor('right', '2026-01-10'), ml_score.run_monitor('right', '2026-01-14');
 SELECT at, feature, metric, value, threshold, bound, breached FROM ml_score.monitor_result WHERE monitor = 'right' AND metric = 'rmse' ORDER BY at;
 SELECT ml_score.create_monitor('classes', performance => 'SELECT c AS actual, ''x''::text AS predicted FROM scored', min_rows => 0);
@@ -115,7 +115,7 @@ SELECT ml_score.run_monitor('nothing');
 
 -- a day is a day of the monitor's time zone, whoever calls from where
 SET TimeZone = 'Europe/Berlin';
-SELECT ml_score.create_monitor('day', custom => 'SELECT ''hours'' AS metric, extract(epoch FROM $2 - $1) / 3600 AS value', window_size => '1 day', window_offset => '1 day');
+SELECT ml_score.create_monitor('day', custom => 'SELECT ''hours'' AS metric, extract(epoch FROM $2 - $1) / 3600 AS value;', window_size => '1 day', window_offset => '1 day');
 SET TimeZone = 'UTC';
 SELECT ml_score.run_monitor('day', '2026-03-31 00:00 Europe/Berlin'), ml_score.run_monitor('day', '2026-04-01 00:00 Europe/Berlin');
 SELECT r.at, r.window_start, r.window_end, v.value FROM ml_score.monitor_run r JOIN ml_score.monitor_result v ON v.run = r.id WHERE r.monitor = 'day' ORDER BY 1;

@@ -3,6 +3,8 @@
  */
 #include "select_query.h"
 
+#include <ctype.h>
+
 #include "nodes/parsenodes.h"
 #include "tcop/cmdtag.h"
 #include "utils/plancache.h"
@@ -21,4 +23,14 @@ mls_select_prepare(const char *query, int nargs, Oid *types, const char *what, c
 				hint == NULL ? 0 : errhint("%s", hint));
 	*desc = source->resultDesc;
 	return plan;
+}
+
+char *
+mls_select_body(const char *query)
+{
+	size_t len = strlen(query);
+
+	while (len > 0 && (query[len - 1] == ';' || isspace((unsigned char) query[len - 1])))
+		len--;
+	return pnstrdup(query, len);
 }

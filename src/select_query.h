@@ -16,4 +16,7 @@
 extern SPIPlanPtr mls_select_prepare(const char *query, int nargs, Oid *types, const char *what, const char *hint,
 									 TupleDesc *desc);
 
+/* The query to stand in parentheses: without the semicolons and white space at its end. palloc'd. */
+extern char *mls_select_body(const char *query);
+
 #endif

@@ -3,15 +3,13 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "codec/encoding.h"
 #include "codec/event_decoder.h"
 #include "codec/gunzip.h"
 #include "compat.h"
+#include "subtransaction.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 
 static const char *const format_names[] = {"json", "json_lines", "json_array", "csv", "avro", "raw", "eventgrid"};
 
@@ -270,39 +268,35 @@ is_data_fault(int sqlstate)
 	}
 }
 
+/* A body to be decoded where that may raise. */
+typedef struct GuardedBody
+{
+	MlsEventRun *run;
+	const char *body;
+	size_t len;
+	MlsEventStatus status;
+} GuardedBody;
+
+static void
+decode_guarded_body(void *arg)
+{
+	GuardedBody *guarded = arg;
+
+	guarded->status = decode_body(guarded->run, guarded->body, guarded->len);
+}
+
 /* Decode in a subtransaction, for values whose types may raise: what they raise becomes the fault. */
 static MlsEventStatus
 decode_guarded(MlsEventRun *run, const char *body, size_t len)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile MlsEventStatus status = MLS_EVENT_BAD;
+	GuardedBody guarded = {.run = run, .body = body, .len = len};
+	ErrorData *error = mls_try(decode_guarded_body, &guarded);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		status = decode_body(run, body, len);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		if (run->in_row || !is_data_fault(error->sqlerrcode))
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		status = mls_event_fail(run, error->sqlerrcode, with_column(run, error->message));
-	}
-	PG_END_TRY();
-	return status;
+	if (error == NULL)
+		return guarded.status;
+	if (run->in_row || !is_data_fault(error->sqlerrcode))
+		ReThrowError(error);
+	return mls_event_fail(run, error->sqlerrcode, with_column(run, error->message));
 }
 
 /* Replace a gzip'd body with what it holds, which is palloc'd; inflated stays NULL for others. */

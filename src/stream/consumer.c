@@ -162,6 +162,8 @@ mls_consumer_open(const MlsServer *server, Oid userid, const char *topic, const 
 	}
 	mls_login_keep(consumer->login, consumer->client);
 	consumer->topic_name = strdup(topic);
+	if (consumer->topic_name == NULL)
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
 	consumer->topic = rd_kafka_topic_new(consumer->client, topic, NULL);
 	if (consumer->topic == NULL)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" cannot be a topic's name", topic),
@@ -327,13 +329,16 @@ mls_consumer_find_time(MlsConsumer *consumer, int partition, TimestampTz time, i
 bool
 mls_consumer_assign(MlsConsumer *consumer, const MlsStreamPosition *positions, int count)
 {
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(Max(count, 1));
+	rd_kafka_topic_partition_list_t *list;
 	rd_kafka_resp_err_t err;
 
 	free(consumer->partitions);
 	consumer->npartitions = 0;
 	consumer->partitions = malloc(sizeof(int) * Max(count, 1));
-	for (int i = 0; i < count && consumer->partitions != NULL; i++)
+	if (consumer->partitions == NULL)
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+	list = rd_kafka_topic_partition_list_new(Max(count, 1));
+	for (int i = 0; i < count; i++)
 	{
 		rd_kafka_topic_partition_list_add(list, consumer->topic_name, positions[i].partition)->offset =
 			positions[i].next_offset;

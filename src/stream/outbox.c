@@ -12,6 +12,7 @@
 #include "commands/defrem.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "select_query.h"
 #include "stream/stream.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -196,7 +197,7 @@ wrap_query(const char *query, TupleDesc desc)
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT %s, %s, %s FROM (%s\n) q",
 					 value ? value : "pg_catalog.convert_to(pg_catalog.row_to_json(r)::pg_catalog.text, 'UTF8')", key,
-					 headers, query);
+					 headers, mls_select_body(query));
 	if (!value)
 		appendStringInfo(&sql, ", LATERAL (SELECT %s) r", members.data);
 	return sql.data;

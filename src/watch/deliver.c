@@ -9,6 +9,7 @@
  */
 #include "watch/alert.h"
 
+#include "auth/token_cache.h"
 #include "catalog/ledger.h"
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
@@ -172,6 +173,17 @@ note_all(const Round *round)
 	mls_ledger_close(&ledger);
 }
 
+/* Whether or not they were sent. */
+static void
+wipe_secrets(Round *round)
+{
+	for (int i = 0; i < round->n; i++)
+	{
+		mls_secret_wipe(round->alerts[i].secret);
+		round->alerts[i].secret = NULL;
+	}
+}
+
 /* Milliseconds until the next round; -1 when nothing is left to do. */
 static int
 deliver_round(const MlsWorker *worker, MemoryContext cxt)
@@ -187,6 +199,7 @@ deliver_round(const MlsWorker *worker, MemoryContext cxt)
 		return (int) Min(round->wait_ms, LONGEST_WAIT_MS);
 	begin_all(round, cxt);
 	error = mls_worker_try(wait_for_all, round, cxt);
+	wipe_secrets(round);
 	for (int i = 0; error != NULL && i < round->n; i++)
 		if (round->alerts[i].exchange != NULL)
 			round->alerts[i].error = error->message;

@@ -108,7 +108,7 @@ query_of_current(const MlsMonitor *monitor, const MlsPeriod *period)
 	if (sql.len == 0)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("\"current\" has no column beside \"%s\"", monitor->time_column));
-	appendStringInfo(&sql, " FROM (%s\n) q", monitor->current);
+	appendStringInfo(&sql, " FROM (%s\n) q", mls_select_body(monitor->current));
 	append_period(&sql, monitor->time_column, period);
 	return sql.data;
 }
@@ -231,7 +231,7 @@ performance_query(const MlsMonitor *monitor)
 		if (is_wanted(monitor, metric, numbers ? MLS_KIND_NUMERICAL : MLS_KIND_CATEGORICAL))
 			appendStringInfo(&sql, ", ml_score.%s(q.actual, q.predicted) AS %s", quote_identifier(metric->name),
 							 quote_identifier(metric->name));
-	appendStringInfo(&sql, " FROM (%s\n) q", monitor->performance);
+	appendStringInfo(&sql, " FROM (%s\n) q", mls_select_body(monitor->performance));
 	if (monitor->time_column != NULL)
 	{
 		(void) need_column("performance", desc, monitor->time_column);
@@ -268,7 +268,7 @@ custom_query(const MlsMonitor *monitor)
 	(void) need_column("custom", desc, "value");
 	return psprintf("SELECT q.metric::pg_catalog.text, q.value::pg_catalog.float8, %s AS feature FROM (%s\n) q",
 					SPI_fnumber(desc, "feature") > 0 ? "q.feature::pg_catalog.text" : "NULL::pg_catalog.text",
-					monitor->custom);
+					mls_select_body(monitor->custom));
 }
 
 static void

@@ -6,7 +6,6 @@
 #include <time.h>
 
 #include "auth/credential.h"
-#include "auth/token_cache.h"
 #include "codec/encoding.h"
 #include "miscadmin.h"
 #include "transport/retry.h"
@@ -105,6 +104,4 @@ mls_alert_wait(MlsAlert *alert)
 	}
 	mls_exchange_free(alert->exchange);
 	alert->exchange = NULL;
-	mls_secret_wipe(alert->secret);
-	alert->secret = NULL;
 }

@@ -35,7 +35,7 @@ sql_as outbox_sender "COMMIT PREPARED 'outbox'"
 wait_until 30 "$empty"
 is "$(sent out '%s\n' | tail -1)" prepared "but when it commits"
 
-sql_as outbox_sender "SELECT ml_score.send_query('hub', 'out_query', \$\$SELECT i AS id, i / 8.0 AS v, 'k' || i AS _key, CASE WHEN i = 1 THEN '{\"h\": \"1\"}'::jsonb END AS _headers FROM generate_series(1, 3000) i\$\$)" >"$RUN/outbox.count"
+sql_as outbox_sender "SELECT ml_score.send_query('hub', 'out_query', \$\$SELECT i AS id, i / 8.0 AS v, 'k' || i AS _key, CASE WHEN i = 1 THEN '{\"h\": \"1\"}'::jsonb END AS _headers FROM generate_series(1, 3000) i;\$\$)" >"$RUN/outbox.count"
 is "$(cat "$RUN/outbox.count")" 3000 "send_query says how many rows it sends"
 wait_until 30 "$empty"
 is "$(sent out_query | wc -l)" 3000 "and sends them"
