@@ -19,6 +19,7 @@ typedef struct AvroInput
 	const char *end;
 	StringInfo out;
 	int limit;
+	int64 skipped; /* bytes of JSON that were made and are not kept */
 	int depth;
 } AvroInput;
 
@@ -297,7 +298,10 @@ write_record(AvroInput *in, const MlsAvroNode *node)
 		if (reason)
 			return field->name && in->depth == 1 ? psprintf("field \"%s\": %s", field->name, reason) : reason;
 		if (!field->name)
+		{
+			in->skipped += in->out->len - before;
 			in->out->len = before;
+		}
 	}
 	if (node->defaults && node->defaults[0] != '\0')
 	{
@@ -485,7 +489,7 @@ write_nested(AvroInput *in, const MlsAvroNode *node)
 static char *
 write_node(AvroInput *in, const MlsAvroNode *node)
 {
-	if (in->out->len > in->limit)
+	if (in->out->len + in->skipped > in->limit)
 		return psprintf("the event is larger than %d bytes as JSON", in->limit);
 	switch (node->type)
 	{

@@ -221,11 +221,21 @@ test_bounds(void)
 		mls_avro_resolve(parse(RECORD("{\"name\": \"a\", \"type\": {\"type\": \"array\", \"items\": \"null\"}}")),
 						 parse(RECORD("{\"name\": \"b\", \"type\": \"int\", \"default\": 1}")));
 
+	MlsAvroNode *many = mls_avro_resolve(
+		parse("{\"type\": \"array\", \"items\": " RECORD(
+			"{\"name\": \"a\", \"type\": {\"type\": \"array\", \"items\": \"null\"}}") "}"),
+		parse("{\"type\": \"array\", \"items\": " RECORD("{\"name\": \"b\", \"type\": \"int\", \"default\": 1}") "}"));
+
 	ok(strcmp(decode(nulls, "\xfe\xff\xff\xff\x0f", 5, 10000), "! the event is larger than 10000 bytes as JSON") == 0,
 	   "items that take no bytes are bounded");
 	ok(strcmp(decode(skipped, "\xfe\xff\xff\xff\x0f", 5, 10000), "! the event is larger than 10000 bytes as JSON") == 0,
 	   "also where they are skipped");
 	ok(strcmp(decode(skipped, "\x04\0", 2, 10000), "{\"b\":1}") == 0, "a few are skipped");
+	ok(strcmp(decode(many, "\x06\xd0\x0f\0\xd0\x0f\0\xd0\x0f\0\0", 11, 20000), "[{\"b\":1},{\"b\":1},{\"b\":1}]") == 0,
+	   "three times a thousand, too");
+	ok(strcmp(decode(many, "\x06\xd0\x0f\0\xd0\x0f\0\xd0\x0f\0\0", 11, 10000),
+			  "! the event is larger than 10000 bytes as JSON") == 0,
+	   "what is skipped again and again adds up");
 }
 
 int
