@@ -120,6 +120,7 @@ take_basic(const MlsAuthPlan *plan)
 
 	initStringInfo(&out);
 	mls_json_write_base64(&out, (unsigned char *) pair, strlen(pair));
+	out.data[out.len] = '\0'; /* the JSON writers leave that out */
 	mls_secret_wipe(pair);
 	mls_secret_wipe(password);
 	result.header = psprintf("Authorization: Basic %.*s", out.len - 2, out.data + 1);
