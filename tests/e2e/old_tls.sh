@@ -15,7 +15,7 @@ cat >"$RUN/old_tls.cnf" <<-EOF2
 EOF2
 chmod a+r "$RUN/old_tls.cnf"
 export OPENSSL_CONF=$RUN/old_tls.cnf
-start_cluster old_tls 15
+start_cluster old_tls "$PGVER"
 use_cluster old_tls
 sql "CREATE EXTENSION ml_score"
 # speaks PROTOCOL: a server that speaks this one only; its URL.
