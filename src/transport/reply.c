@@ -9,6 +9,13 @@
 
 #include "transport/http.h"
 
+/* libcurl's word for a header line that does not end. */
+#if LIBCURL_VERSION_NUM >= 0x080600
+#define LINE_TOO_LARGE CURLE_TOO_LARGE
+#else
+#define LINE_TOO_LARGE CURLE_OUT_OF_MEMORY
+#endif
+
 /* More headers than this are an attack or a mistake. */
 #define MAX_HEADER_BYTES (256 * 1024)
 
@@ -285,8 +292,7 @@ mls_reply_finish(MlsTransfer *transfer, CURLcode code)
 	curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &sent);
 	curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
 
-	/* Before 8.6 libcurl has no other word for a header line that does not end. */
-	if (code == CURLE_OUT_OF_MEMORY && before_sending > 0)
+	if (code == LINE_TOO_LARGE && before_sending > 0)
 		transfer->headers_too_large = true;
 	reply->wire = read_wire(transfer, code, before_sending > 0);
 	reply->status = code == CURLE_OK ? (int) status : 0;

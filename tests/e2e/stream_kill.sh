@@ -48,9 +48,16 @@ complete "twenty kills of a worker lose and double nothing"
 for _ in $(seq 20); do
 	send 300
 	sleep 0.$((RANDOM % 5))$((RANDOM % 10))
-	kill -KILL "$(head -n 1 "$RUN/$CLUSTER/data/postmaster.pid")"
+	postmaster=$(head -n 1 "$RUN/$CLUSTER/data/postmaster.pid")
+	family=$(pgrep -P "$postmaster")
+	kill -KILL "$postmaster"
 	wait $sender
-	while pgrep -f "$RUN/$CLUSTER/data" >/dev/null; do sleep 0.05; done
+	# As long as one of them is there, so is the shared memory, and PostgreSQL does not start.
+	for _ in $(seq 200); do
+		# shellcheck disable=SC2086
+		kill -0 "$postmaster" $family 2>/dev/null || break
+		sleep 0.05
+	done
 	rm -f "$RUN/$CLUSTER/data/postmaster.pid" "$RUN/$CLUSTER/s/.s.PGSQL.5432.lock"
 	restart_cluster "$CLUSTER"
 done
