@@ -49,13 +49,12 @@ for _ in $(seq 20); do
 	send 300
 	sleep 0.$((RANDOM % 5))$((RANDOM % 10))
 	postmaster=$(head -n 1 "$RUN/$CLUSTER/data/postmaster.pid")
-	family=$(pgrep -P "$postmaster")
+	family=$(pgrep -d , -P "$postmaster")
 	kill -KILL "$postmaster"
 	wait $sender
 	# As long as one of them is there, so is the shared memory, and PostgreSQL does not start.
 	for _ in $(seq 200); do
-		# shellcheck disable=SC2086
-		kill -0 "$postmaster" $family 2>/dev/null || break
+		ps -o stat= -p "$postmaster,$family" | grep -qv '^Z' || break
 		sleep 0.05
 	done
 	rm -f "$RUN/$CLUSTER/data/postmaster.pid" "$RUN/$CLUSTER/s/.s.PGSQL.5432.lock"
