@@ -154,8 +154,8 @@ build_go_peer() {
 	[ "$(cat "$binary.sum" 2>/dev/null)" = "$sum" ] && return 0
 	need_go
 	step "building $1"
-	(cd "$source" && GOFLAGS=-mod=readonly GOCACHE="$CACHE/go-build" GOPATH="$CACHE/go" \
-		run_logged "$WORK/go.log" go build -trimpath -o "$binary" .)
+	run_logged "$WORK/go.log" env -C "$source" GOFLAGS=-mod=readonly GOCACHE="$CACHE/go-build" GOPATH="$CACHE/go" \
+		go build -trimpath -o "$binary" .
 	echo "$sum" >"$binary.sum"
 }
 
