@@ -3,8 +3,6 @@
  */
 #include "select_query.h"
 
-#include <ctype.h>
-
 #include "nodes/parsenodes.h"
 #include "tcop/cmdtag.h"
 #include "utils/plancache.h"
@@ -30,7 +28,7 @@ mls_select_body(const char *query)
 {
 	size_t len = strlen(query);
 
-	while (len > 0 && (query[len - 1] == ';' || isspace((unsigned char) query[len - 1])))
+	while (len > 0 && strchr(" \t\r\n;", query[len - 1]) != NULL)
 		len--;
 	return pnstrdup(query, len);
 }

@@ -15,18 +15,6 @@
 
 #define FETCH_ROWS 100
 
-/* query without white space and semicolons at its end. */
-static char *
-strip_end(const char *query)
-{
-	char *copy = pstrdup(query);
-	size_t len = strlen(copy);
-
-	while (len > 0 && strchr(" \t\r\n;", copy[len - 1]))
-		copy[--len] = '\0';
-	return copy;
-}
-
 static void
 check_column(const MlsFunction *fn, TupleDesc desc, int arg)
 {
@@ -136,7 +124,7 @@ mls_sample_take(const MlsFunction *fn, const char *query, int max_rows, Size max
 	sample->nargs = fn->nargs;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
-	stripped = strip_end(query);
+	stripped = mls_select_body(query);
 	(void) mls_select_prepare(stripped, 0, NULL, "query",
 							  "It is one statement whose columns are the function's arguments by name, such as SELECT "
 							  "carat, cut FROM diamonds.",
